@@ -1,0 +1,233 @@
+"""What a flow card may say: facts about one flow, read from ``dags/flows/<flow>.yaml``.
+
+A card is data only. An unknown key, a missing one or a value of the wrong kind is an error that
+names the file, the entry and the remedy, so that a bad card never becomes a DAG that half works.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import yaml
+
+SYSTEMS = ("sales", "finops")
+_DURATION = re.compile(r"^(\d+)\s*([smhd])$")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_NAME = re.compile(r"^[a-z][a-z0-9_]*$")
+
+
+class CardError(ValueError):
+    """A card says something that a card may not say; the text names file, entry and remedy."""
+
+
+@dataclass(frozen=True)
+class Read:
+    """One entity that the flow copies into its raw table.
+
+    ``key`` are the fields that identify a record; ``changed_at`` is the timestamp that strategy
+    ``window`` filters on; ``version`` a field whose number only grows; ``every`` the cadence of
+    full reads (``None``: at every run); ``select`` the fields that staging reads.
+    """
+
+    system: str
+    entity: str
+    key: tuple[str, ...]
+    strategy: str
+    changed_at: str | None = None
+    version: str | None = None
+    every: timedelta | None = None
+    overlap: timedelta = timedelta(minutes=5)
+    lag: timedelta = timedelta(0)
+    page_size: int | None = None
+    filter: str | None = None
+    select: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Name of the raw table, of the dbt source's identifier and of the extract task."""
+        return f"{self.system}_{snake(self.entity)}"
+
+
+@dataclass(frozen=True)
+class Write:
+    """One outbound relation and the entity set that its bodies go to.
+
+    ``key`` are the properties by which an existing record is found, ``id`` the property that
+    holds a GUID key (Sales only), ``creates`` false means that the record must exist already,
+    ``read_back`` the properties of a created record that are kept beside its identity.
+    """
+
+    name: str
+    system: str
+    entity: str
+    key: tuple[str, ...]
+    target_set: str = ""
+    id: str | None = None
+    creates: bool = True
+    max_parallel: int = 1
+    batch_size: int = 100
+    read_back: tuple[str, ...] = ()
+
+    @property
+    def relation(self) -> str:
+        """Name of the dbt model in schema ``outbound`` that holds the bodies."""
+        return f"outbound_{self.system}__{self.name}"
+
+
+@dataclass(frozen=True)
+class FlowCard:
+    """One flow: the DAG ``prospect_to_cash_<name>`` and the dbt tag ``<name>``."""
+
+    name: str
+    purpose: str
+    schedule: str
+    order: int
+    reads: tuple[Read, ...]
+    writes: tuple[Write, ...]
+    start_date: datetime = field(default=datetime(2026, 1, 1, tzinfo=UTC))
+    text: str = ""
+
+    @property
+    def dag_id(self) -> str:
+        return f"prospect_to_cash_{self.name}"
+
+
+def snake(entity: str) -> str:
+    """``CustomersV3`` -> ``customers_v3``, ``CDSReleasedDistinctProducts`` -> ``cds_released_...``."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", entity).lower()
+
+
+def load_cards(folder: Path, dbt_project: Path) -> list[FlowCard]:
+    """Every card of a folder, in the order the flows first run (parents before children)."""
+    paths = sorted(folder.glob("*.yaml"))
+    if not paths:
+        raise CardError(f"{folder} has no flow card (*.yaml): name the folder that holds the cards.")
+    columns = {system: source_columns(dbt_project, system) for system in SYSTEMS}
+    return sorted((load_card(path, columns) for path in paths), key=lambda card: (card.order, card.name))
+
+
+def load_card(path: Path, columns: Mapping[str, Mapping[str, tuple[str, ...]]]) -> FlowCard:
+    """One card. ``columns`` gives, per system and entity, the fields that staging reads."""
+    text = path.read_text(encoding="utf-8")
+    try:
+        said = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise CardError(f"{path.name} is not YAML: {error}") from None
+    where = path.name
+    said = _mapping(where, said, {"purpose", "schedule", "order", "start_date", "reads", "writes"})
+    if not _NAME.match(path.stem):
+        raise CardError(f"{where}: a flow's file name is lower case with underscores.")
+    for name in ("purpose", "schedule", "reads", "writes"):
+        if not said.get(name):
+            raise CardError(f"{where}: '{name}' is missing.")
+    reads = tuple(_read(f"{where}, read {n}", entry, columns) for n, entry in enumerate(said["reads"], 1))
+    writes = tuple(_write(f"{where}, write {n}", entry) for n, entry in enumerate(said["writes"], 1))
+    _unique(where, "read", [read.name for read in reads])
+    _unique(where, "write", [write.name for write in writes])
+    start = said.get("start_date", datetime(2026, 1, 1, tzinfo=UTC))
+    if not isinstance(start, datetime):
+        raise CardError(f"{where}: 'start_date' must be a timestamp such as 2026-01-01T00:00:00Z.")
+    return FlowCard(
+        name=path.stem,
+        purpose=str(said["purpose"]).strip(),
+        schedule=str(said["schedule"]),
+        order=int(said.get("order", 100)),
+        reads=reads,
+        writes=writes,
+        start_date=start if start.tzinfo else start.replace(tzinfo=UTC),
+        text=text,
+    )
+
+
+def source_columns(dbt_project: Path, system: str) -> dict[str, tuple[str, ...]]:
+    """Fields per entity set, from ``models/staging/<system>/_<system>__sources.yml``.
+
+    That file is the one place which names the fields of a source; the source table's
+    ``identifier`` is the raw table's name.
+    """
+    path = dbt_project / "models" / "staging" / system / f"_{system}__sources.yml"
+    said = yaml.safe_load(path.read_text(encoding="utf-8"))
+    found: dict[str, tuple[str, ...]] = {}
+    for source in said["sources"]:
+        for table in source["tables"]:
+            names = tuple(column["name"] for column in table.get("columns", []))
+            found[table.get("identifier", table["name"])] = names
+    return found
+
+
+def _read(where: str, entry: object, columns: Mapping[str, Mapping[str, tuple[str, ...]]]) -> Read:
+    said = _entry(where, entry, Read, without=frozenset({"select"}))
+    for name in ("every", "overlap", "lag"):
+        if name in said:
+            said[name] = _duration(where, name, said[name])
+    read = Read(**said)
+    if read.strategy == "window" and not read.changed_at:
+        raise CardError(f"{where}: strategy 'window' needs 'changed_at', the field with the time of change.")
+    select = columns[read.system].get(read.name, ())
+    if not select:
+        raise CardError(
+            f"{where}: no columns for '{read.name}' in models/staging/{read.system}/"
+            f"_{read.system}__sources.yml; list there the fields that staging reads."
+        )
+    needed = [*read.key, *filter(None, [read.changed_at, read.version])]
+    wanted = tuple(dict.fromkeys([*needed, *select]))
+    return Read(**{**said, "select": wanted})
+
+
+def _write(where: str, entry: object) -> Write:
+    said = _entry(where, entry, Write)
+    said.setdefault("target_set", said["entity"])
+    write = Write(**said)
+    if write.system == "sales" and not write.id:
+        raise CardError(f"{where}: a write to sales needs 'id', the property that holds the record's GUID.")
+    if write.max_parallel < 1 or write.batch_size < 1:
+        raise CardError(f"{where}: 'max_parallel' and 'batch_size' are 1 or more.")
+    return write
+
+
+def _entry(
+    where: str, entry: object, kind: type[Read] | type[Write], without: frozenset[str] = frozenset()
+) -> dict:
+    names = {f.name for f in fields(kind)} - without
+    said = _mapping(where, entry, names)
+    for f in fields(kind):
+        if f.default is MISSING and f.default_factory is MISSING and f.name not in said:
+            raise CardError(f"{where}: '{f.name}' is missing.")
+        if f.name in said and f.type in ("tuple[str, ...]",):
+            if not isinstance(said[f.name], list) or not all(isinstance(v, str) for v in said[f.name]):
+                raise CardError(f"{where}: '{f.name}' is a list of field names, such as [accountid].")
+            said[f.name] = tuple(said[f.name])
+        elif f.name in said and f.type in ("int", "int | None"):
+            if not isinstance(said[f.name], int) or isinstance(said[f.name], bool):
+                raise CardError(f"{where}: '{f.name}' is a whole number.")
+        elif f.name in said and f.type == "bool" and not isinstance(said[f.name], bool):
+            raise CardError(f"{where}: '{f.name}' is true or false.")
+    if said["system"] not in SYSTEMS:
+        raise CardError(f"{where}: system '{said['system']}' is unknown; it is one of {', '.join(SYSTEMS)}.")
+    return said
+
+
+def _mapping(where: str, value: object, names: set[str]) -> dict:
+    if not isinstance(value, dict):
+        raise CardError(f"{where}: expected named entries, found {type(value).__name__}.")
+    unknown = sorted(set(value) - names)
+    if unknown:
+        raise CardError(f"{where}: '{unknown[0]}' is not known; a card may say {', '.join(sorted(names))}.")
+    return dict(value)
+
+
+def _duration(where: str, name: str, value: object) -> timedelta:
+    match = _DURATION.match(str(value))
+    if not match:
+        raise CardError(f"{where}: '{name}' is a duration such as 30s, 5m, 6h or 1d, not '{value}'.")
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+def _unique(where: str, what: str, names: list[str]) -> None:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise CardError(f"{where}: {what} '{twice[0]}' stands twice.")

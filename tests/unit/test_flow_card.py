@@ -1,0 +1,98 @@
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from prospect_to_cash.flow_card import CardError, load_cards, snake
+
+SOURCES = """
+sources:
+  - name: {system}
+    tables:
+      - {{name: things, identifier: {system}_things, columns: [{{name: id}}, {{name: label}}]}}
+"""
+
+CARD = """
+purpose: Move things.
+schedule: "0 * * * *"
+reads:
+  - {system: sales, entity: things, key: [id], strategy: window, changed_at: changed, overlap: 2m}
+writes:
+  - {name: things, system: finops, entity: Things, key: [id]}
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    for system in ("sales", "finops"):
+        folder = tmp_path / "dbt" / "models" / "staging" / system
+        folder.mkdir(parents=True)
+        (folder / f"_{system}__sources.yml").write_text(SOURCES.format(system=system))
+    (tmp_path / "flows").mkdir()
+    return tmp_path
+
+
+def cards(project: Path, text: str, name: str = "things.yaml"):
+    (project / "flows" / name).write_text(text)
+    return load_cards(project / "flows", project / "dbt")
+
+
+def test_a_card_becomes_facts_and_its_select_comes_from_the_sources(project):
+    (card,) = cards(project, CARD)
+
+    assert card.dag_id == "prospect_to_cash_things"
+    assert card.start_date == datetime(2026, 1, 1, tzinfo=UTC)
+    assert card.reads[0].overlap == timedelta(minutes=2)
+    assert card.reads[0].select == ("id", "changed", "label")
+    assert card.writes[0].target_set == "Things"
+    assert card.writes[0].relation == "outbound_finops__things"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "sentence"),
+    [
+        ("purpose: Move things.", "purpose: Move things.\nwhen: never", "'when' is not known"),
+        ("key: [id], strategy", "key: id, strategy", "'key' is a list"),
+        ("strategy: window, changed_at: changed", "strategy: window", "needs 'changed_at'"),
+        ("overlap: 2m", "overlap: soon", "'overlap' is a duration such as"),
+        ("system: sales", "system: crm", "system 'crm' is unknown"),
+        (
+            "entity: things, key: [id], strategy",
+            "entity: others, key: [id], strategy",
+            "no columns for 'sales_others'",
+        ),
+        ("system: finops, entity", "system: sales, entity", "needs 'id'"),
+        ("key: [id]}", "key: [id], max_parallel: 0}", "are 1 or more"),
+        ("schedule:", "schedules:", "'schedules' is not known"),
+    ],
+)
+def test_a_mistake_in_a_card_is_one_sentence_that_names_the_file(project, before, after, sentence):
+    assert before in CARD
+
+    with pytest.raises(CardError, match="things.yaml") as said:
+        cards(project, CARD.replace(before, after))
+
+    assert sentence in str(said.value)
+
+
+def test_a_write_that_stands_twice_is_refused(project):
+    with pytest.raises(CardError, match="write 'things' stands twice"):
+        cards(project, CARD + "  - {name: things, system: finops, entity: Things, key: [id]}\n")
+
+
+def test_an_empty_folder_of_cards_is_an_error(project):
+    with pytest.raises(CardError, match="has no flow card"):
+        load_cards(project / "flows", project / "dbt")
+
+
+@pytest.mark.parametrize(
+    ("entity", "table"),
+    [
+        ("CustomersV3", "customers_v3"),
+        ("CDSReleasedDistinctProducts", "cds_released_distinct_products"),
+        ("UnitsOfMeasure", "units_of_measure"),
+        ("productpricelevels", "productpricelevels"),
+    ],
+)
+def test_an_entity_set_has_one_table_name(entity, table):
+    assert snake(entity) == table
