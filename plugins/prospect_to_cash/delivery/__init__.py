@@ -1,0 +1,1 @@
+"""Send what a plan holds, and write down what the target answered."""

@@ -1,0 +1,28 @@
+"""Errors named by what the caller does next become what Airflow does next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg2
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+from prospect_to_cash.errors import Misconfigured, P2CError
+
+
+@contextmanager
+def task_errors() -> Iterator[None]:
+    """``Misconfigured`` fails the task for good; what may pass by itself is retried.
+
+    The text of a database error is cut to its first line: what follows may quote a row.
+    """
+    try:
+        yield
+    except Misconfigured as error:
+        raise AirflowFailException(str(error)) from None
+    except P2CError as error:
+        raise AirflowException(str(error)) from None
+    except psycopg2.Error as error:
+        first = (str(error).strip().splitlines() or ["no text"])[0]
+        raise AirflowException(f"Postgres: {first}") from None

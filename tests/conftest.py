@@ -1,0 +1,50 @@
+"""What every test may ask for: one Postgres per session, a migrated database, running sandboxes."""
+
+from __future__ import annotations
+
+import sys
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg2
+import pytest
+from psycopg2 import sql
+
+ROOT = Path(__file__).resolve().parents[1]
+for _folder in (ROOT, ROOT / "plugins"):
+    if str(_folder) not in sys.path:
+        sys.path.insert(0, str(_folder))
+
+from local.postgres import EmbeddedPostgres  # noqa: E402  (the path is set above)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    """A Postgres server of the test session's own."""
+    server = EmbeddedPostgres(tmp_path_factory.mktemp("postgres"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def empty_database(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """URL of a new, empty database."""
+    name = f"t_{uuid.uuid4().hex[:12]}"
+    admin = psycopg2.connect(postgres.url("postgres"))
+    admin.autocommit = True
+    with admin.cursor() as cursor:
+        cursor.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+        yield postgres.url(name)
+        cursor.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+    admin.close()
+
+
+@pytest.fixture(scope="module")
+def database(empty_database: str) -> str:
+    """URL of a new database with our schemas and every card's raw tables."""
+    from prospect_to_cash.stores import migrate
+
+    assert migrate.main(["--database-url", empty_database]) == 0
+    return empty_database

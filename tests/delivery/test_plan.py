@@ -1,0 +1,192 @@
+import pytest
+
+from prospect_to_cash.stores.plan_store import RecordsLost
+
+
+def test_a_record_that_was_never_accepted_is_created_whole_with_its_blocks_flattened(flow):
+    flow.record("a")
+    flow.say("things", "a", {"Name": "A", "block:address": {"City": "Rome", "Zip": None}})
+
+    planned = flow.planned(flow.plan())
+
+    assert planned[("things", "a")][:3] == ("planned", "create", {"Name": "A", "City": "Rome", "Zip": None})
+
+
+def test_what_was_accepted_and_did_not_change_is_not_planned(flow):
+    flow.record("a")
+    flow.say("things", "a", {"Name": "A"})
+    flow.accept(flow.plan())
+
+    assert flow.planned(flow.plan()) == {}
+    assert flow.counts["read"] == 1
+
+
+def test_an_update_holds_only_what_changed_and_an_address_goes_whole(flow):
+    flow.record("a")
+    flow.say("things", "a", {"Name": "A", "Fax": "1", "block:address": {"City": "Rome", "Zip": "1"}})
+    flow.accept(flow.plan())
+    flow.say("things", "a", {"Name": "B", "Fax": "1", "block:address": {"City": "Rome", "Zip": "2"}})
+
+    state, action, changes, _ = flow.planned(flow.plan())[("things", "a")]
+
+    assert (state, action) == ("planned", "update")
+    assert changes == {"Name": "B", "City": "Rome", "Zip": "2"}
+
+
+def test_a_field_that_is_no_longer_sent_is_emptied(flow):
+    flow.record("a")
+    flow.say("things", "a", {"Name": "A", "block:delivery": {"City": "Rome", "Zip": "1"}})
+    flow.accept(flow.plan())
+    flow.say("things", "a", {"Name": "A", "block:delivery": {"Zip": "1"}})
+
+    assert flow.planned(flow.plan())[("things", "a")][2] == {"City": None, "Zip": "1"}
+
+
+def test_a_change_while_in_doubt_sends_what_differs_from_either_body(flow):
+    flow.record("a")
+    flow.say("things", "a", {"Name": "A", "Fax": "1", "Mail": "x"})
+    flow.accept(flow.plan())
+    flow.say("things", "a", {"Name": "A", "Fax": "2", "Mail": "x"})
+    flow.accept(flow.plan(), state="in_doubt")
+    flow.say("things", "a", {"Name": "B", "Fax": "1", "Mail": "x"})
+
+    assert flow.planned(flow.plan())[("things", "a")][2] == {"Name": "B", "Fax": "1"}
+
+
+def test_a_child_goes_in_the_same_run_behind_its_parent(flow):
+    flow.record("a")
+    flow.say("things", "a", {"Name": "A"})
+    flow.say("parts", "a/1", {"Name": "P"}, requires=("things:a",), document="a")
+
+    planned = flow.planned(flow.plan())
+
+    assert planned[("parts", "a/1")][0] == "planned"
+
+
+def test_a_child_of_a_parent_that_is_not_sent_waits_by_name(flow):
+    flow.record("a")
+    flow.say("parts", "a/1", {"Name": "P"}, requires=("things:other",), document="a")
+
+    state, _, _, reason = flow.planned(flow.plan())[("parts", "a/1")]
+
+    assert (state, reason) == ("waiting", "things:other")
+
+
+def test_a_rejected_body_rests_until_it_changes_or_is_asked_for(flow):
+    flow.record("a")
+    flow.say("things", "a", {"Name": "A"})
+    flow.accept(flow.plan(), state="rejected", sentence="too long")
+
+    assert flow.planned(flow.plan())[("things", "a")][0] == "resting"
+    assert flow.planned(flow.plan())[("things", "a")][3] == "too long"
+    assert flow.planned(flow.plan(retry_rejected=True))[("things", "a")][0] == "planned"
+    assert flow.planned(flow.plan(mapping="m2"))[("things", "a")][0] == "planned"
+    flow.say("things", "a", {"Name": "B"})
+    assert flow.planned(flow.plan())[("things", "a")][0] == "planned"
+
+
+def test_a_rejected_child_is_released_when_its_parent_is_accepted_anew(flow):
+    flow.record("a")
+    flow.say("things", "a", {"Name": "A"})
+    flow.accept(flow.plan())
+    flow.say("parts", "p", {"Name": "P"}, requires=("things:a",), document="a")
+    flow.accept(flow.plan(), state="rejected", sentence="no")
+    assert flow.planned(flow.plan())[("parts", "p")][0] == "resting"
+
+    flow.say("things", "a", {"Name": "B"})
+    flow.accept(flow.plan())
+
+    assert flow.planned(flow.plan())[("parts", "p")][0] == "planned"
+
+
+def test_a_key_that_changes_after_acceptance_is_held_and_makes_no_second_record(flow):
+    flow.record("a")
+    flow.say("things", "a", {"Name": "A"})
+    flow.accept(flow.plan())
+    flow.say("things", "a", {"Name": "A"}, target_key={"dataAreaId": "usmf", "Id": "other"})
+
+    assert flow.planned(flow.plan())[("things", "a")][0::3] == ("held", "key_changed")
+
+
+def test_a_key_may_change_as_long_as_nothing_was_accepted_under_it(flow):
+    flow.record("a")
+    flow.say("things", "a", {"Name": "A"})
+    flow.plan()
+    flow.say("things", "a", {"Name": "A"}, target_key={"dataAreaId": "usmf", "Id": "other"})
+
+    assert flow.planned(flow.plan())[("things", "a")][0] == "planned"
+
+
+def test_a_key_that_another_record_has_in_other_case_is_held(flow):
+    flow.record("a")
+    flow.say("things", "a", {"Name": "A"}, target_key={"dataAreaId": "usmf", "Id": "K-1"})
+    flow.accept(flow.plan())
+    flow.record("b")
+    flow.say("things", "b", {"Name": "B"}, target_key={"dataAreaId": "usmf", "Id": "k-1"})
+
+    assert flow.planned(flow.plan())[("things", "b")][0::3] == ("held", "key_taken")
+
+
+def test_what_is_deactivated_before_it_was_ever_delivered_is_not_sent(flow):
+    flow.record("a")
+    flow.say("things", "a", {"Hold": "All"}, operation="deactivate")
+
+    assert flow.planned(flow.plan()) == {}
+
+
+def test_force_sends_accepted_records_whole(flow):
+    flow.record("a")
+    flow.say("things", "a", {"Name": "A", "Fax": "1"})
+    flow.accept(flow.plan())
+
+    assert flow.planned(flow.plan(force=True))[("things", "a")][:3] == (
+        "planned",
+        "update",
+        {"Name": "A", "Fax": "1"},
+    )
+
+
+def test_held_excluded_and_warned_records_are_counted_once_each(flow):
+    flow.record("a", "too_long")
+    flow.record("b", "inactive", "exclude")
+    flow.record("c", "odd", "warn")
+    flow.say("things", "c", {"Name": "C"})
+    flow.sql("insert into validation.violations_things values ('d', 'd', '', 'unreadable', 'block', '', '')")
+
+    flow.plan()
+
+    assert flow.counts == {
+        "read": 4,
+        "held": {"too_long": 1, "unreadable": 1},
+        "excluded": {"inactive": 1},
+        "warned": {"odd": 1},
+    }
+
+
+def test_a_record_without_any_outcome_stops_the_run(flow):
+    flow.record("a")
+
+    with pytest.raises(RecordsLost, match="1 of 1 records of flow things"):
+        flow.plan()
+
+
+def test_a_repeated_transform_plans_anew_and_keeps_what_was_sent(flow):
+    flow.record("a")
+    flow.record("b")
+    flow.say("things", "a", {"Name": "A"})
+    flow.say("things", "b", {"Name": "B"})
+    run = flow.plan()
+    flow.sql("update sync.plan set state = 'accepted' where source_key = 'a'")
+    flow.sql(
+        "insert into sync.ledger (env_id, write, source_key, state, accepted_hash, accepted_body, epoch) "
+        "select env_id, write, source_key, 'accepted', body_hash, body, 1 from sync.plan where source_key = 'a'"
+    )
+    flow.runs -= 1
+
+    again = flow.plan()
+
+    assert again == run
+    assert {key: row[0] for key, row in flow.planned(run).items()} == {
+        ("things", "a"): "accepted",
+        ("things", "b"): "planned",
+    }

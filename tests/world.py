@@ -1,0 +1,233 @@
+"""A whole small world for end-to-end tests: Postgres, both stand-ins, real Airflow and dbt in this process.
+
+The systems are changed and looked at through their own Web APIs, as a user of Dynamics would.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import requests
+
+ROOT = Path(__file__).resolve().parents[1]
+ADMIN = "test-admin"
+
+
+class System:
+    """One stand-in seen from outside: rows, writes, and what it was asked."""
+
+    def __init__(self, root: str, api: str, tenant: str) -> None:
+        self.root = root
+        self.api = root + api
+        self.session = requests.Session()
+        answer = requests.post(
+            f"{root}/{tenant}/oauth2/v2.0/token",
+            data={
+                "grant_type": "client_credentials",
+                "client_id": "sandbox",
+                "client_secret": "sandbox-secret",
+                "scope": f"{root}/.default",
+            },
+            timeout=30,
+        )
+        answer.raise_for_status()
+        self.session.headers["Authorization"] = "Bearer " + answer.json()["access_token"]
+        self.admin = requests.Session()
+        self.admin.headers["X-Sandbox-Admin"] = ADMIN
+
+    def rows(self, path: str, **options: str) -> list[dict]:
+        """Every row of a set; options without their dollar sign."""
+        params = {f"${name}": value for name, value in options.items()}
+        if "/data/" in self.api:
+            params["cross-company"] = "true"
+        found: list[dict] = []
+        url: str | None = f"{self.api}{path}"
+        while url:
+            answer = self.session.get(url, params=params or None, timeout=60)
+            assert answer.status_code == 200, answer.text
+            found += answer.json()["value"]
+            url, params = answer.json().get("@odata.nextLink"), {}
+        return found
+
+    def send(self, method: str, path: str, body: dict | None = None, **headers: str) -> requests.Response:
+        params = {"cross-company": "true"} if "/data/" in self.api and method != "POST" else None
+        answer = self.session.request(
+            method, f"{self.api}{path}", json=body, params=params, headers=headers, timeout=60
+        )
+        assert answer.status_code < 300, f"{method} {path}: {answer.status_code} {answer.text}"
+        return answer
+
+    def asked(self) -> list[dict]:
+        """The request log since the last ``forget``."""
+        return self.admin.get(f"{self.root}/_sandbox/requests", timeout=30).json()["requests"]
+
+    def forget(self) -> None:
+        self.admin.delete(f"{self.root}/_sandbox/requests", timeout=30)
+
+    def plant(self, entity: str, *rows: str) -> None:
+        """Rows as JSON text, past all validation: what real tenants have and no API would let in today."""
+        text = "[" + ",".join(rows) + "]"
+        answer = self.admin.put(
+            f"{self.root}/_sandbox/rows/{entity}",
+            data=text.encode("utf-8", "surrogatepass"),
+            headers={"Content-Type": "application/json"},
+            timeout=30,
+        )
+        assert answer.status_code < 300, answer.text
+
+    def writes(self) -> list[dict]:
+        """Every write operation asked since the last ``forget``, those inside ``$batch`` one by one."""
+        found = []
+        for request in self.asked():
+            if request.get("operations"):
+                found += [part for part in request["operations"] if part["method"] != "GET"]
+            elif request["method"] in ("POST", "PATCH", "PUT", "DELETE") and "oauth2" not in request["path"]:
+                found.append(request)
+        return found
+
+
+class World:
+    """Both systems, the staging database, and the flows."""
+
+    def __init__(
+        self, home: Path, database_url: str, airflow_url: str, extra_env: dict[str, str] | None = None
+    ) -> None:
+        self.home = home
+        self.database_url = database_url
+        self.airflow_url = airflow_url
+        self.extra_env = extra_env or {}
+        self._process: subprocess.Popen | None = None
+
+    def start_sandbox(self, *arguments: str) -> None:
+        folder = self.home / "sandbox"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "sandbox.json").unlink(missing_ok=True)
+        log = (self.home / "sandbox.log").open("ab")
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "sandbox", "--home", str(folder), "--sales-port", "0", "--finops-port", "0",
+             *arguments],
+            cwd=ROOT, env={**os.environ, "SANDBOX_ADMIN_TOKEN": ADMIN}, stdout=log, stderr=log,
+        )  # fmt: skip
+        said = self._await(folder / "sandbox.json")
+        self.tenant = said["tenant_id"]
+        self.sales = System(said["sales_url"], "/api/data/v9.2/", self.tenant)
+        self.finops = System(said["finops_url"], "/data/", self.tenant)
+
+    def _await(self, path: Path) -> dict:
+        for _ in range(600):
+            if path.exists():
+                return json.loads(path.read_text())
+            assert self._process is not None
+            assert self._process.poll() is None, (self.home / "sandbox.log").read_text()
+            time.sleep(0.1)
+        raise AssertionError("the stand-ins did not start: " + (self.home / "sandbox.log").read_text())
+
+    def stop(self) -> None:
+        if self._process:
+            self._process.send_signal(signal.SIGTERM)
+            self._process.wait(30)
+
+    def env(self) -> dict[str, str]:
+        """What a task finds in its environment."""
+        connections = {
+            "AIRFLOW_CONN_D365_SALES": self._d365("d365_sales", self.sales.root, {}),
+            "AIRFLOW_CONN_D365_FINOPS": self._d365("d365_finops", self.finops.root, {"companies": ["usmf"]}),
+            "AIRFLOW_CONN_STAGING_DB": self._staging(),
+        }
+        return {
+            "AIRFLOW_HOME": str(self.home / "airflow"),
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": self.airflow_url,
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
+            "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
+            "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING",
+            "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+            "P2C_DBT_HOME": str(self.home / "dbt"),
+            "P2C_REQUEST_DEADLINE": "10",
+            "P2C_LEASE_SETTLE": "1",
+            "PYTHONPATH": f"{ROOT / 'plugins'}:{ROOT}",
+            **connections,
+            **self.extra_env,
+        }
+
+    def _d365(self, kind: str, root: str, extra: dict) -> str:
+        return json.dumps(
+            {
+                "conn_type": kind,
+                "host": root,
+                "login": "sandbox",
+                "password": "sandbox-secret",
+                "extra": {"tenant_id": self.tenant, "authority": root, "auth": "secret", **extra},
+            }
+        )
+
+    def _staging(self) -> str:
+        match = re.match(r"postgresql://([^:]+):([^@]+)@([^:]+):(\d+)/(.+)", self.database_url)
+        assert match
+        login, password, host, port, schema = match.groups()
+        return json.dumps(
+            {"conn_type": "postgres", "host": host, "port": int(port), "login": login, "password": password,
+             "schema": schema}
+        )  # fmt: skip
+
+    def run(self, flow: str, expect: str = "success", **params: bool) -> dict[str, Any]:
+        """Run a flow's DAG in this process to its end and return its report."""
+        with self.environment():
+            dag = dags()[f"prospect_to_cash_{flow}"]
+            run = dag.test(run_conf=params)
+            assert str(getattr(run.state, "value", run.state)) == expect, f"{flow} ended as {run.state}"
+            return self.report(run.run_id)
+
+    def report(self, dag_run_id: str) -> dict[str, Any]:
+        found = self.sql("select report from sync.run where dag_run_id = %s", dag_run_id)
+        report = found[0][0] if found else None
+        if report:
+            apart = sum(sum(report[name].values()) for name in ("excluded", "held", "waiting", "rejected"))
+            moved = sum(report[name] for name in ("created", "updated", "unchanged", "deactivated"))
+            assert report["read"] == apart + moved, report
+        return report
+
+    def sql(self, statement: str, *values: object) -> list[tuple]:
+        import psycopg2
+
+        connection = psycopg2.connect(self.database_url)
+        try:
+            with connection, connection.cursor() as cursor:
+                cursor.execute(statement, values)
+                return cursor.fetchall() if cursor.description else []
+        finally:
+            connection.close()
+
+    @contextmanager
+    def environment(self) -> Iterator[None]:
+        before = dict(os.environ)
+        os.environ.update(self.env())
+        try:
+            yield
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+
+
+_DAGS: dict[str, Any] = {}
+
+
+def dags() -> dict[str, Any]:
+    """Every DAG of the project, parsed once per process."""
+    if not _DAGS:
+        from airflow.dag_processing.dagbag import DagBag
+
+        bag = DagBag(str(ROOT / "dags"))
+        assert not bag.import_errors, bag.import_errors
+        _DAGS.update(bag.dags)
+    return _DAGS
