@@ -1,0 +1,86 @@
+"""The Dataverse Web API, through which Dynamics 365 Sales is read and written.
+
+Error codes: learn.microsoft.com/power-apps/developer/data-platform/reference/web-service-error-codes.
+"""
+
+import re
+from typing import ClassVar
+
+from prospect_to_cash.clients import literals
+from prospect_to_cash.clients.answers import Fault, json_object
+from prospect_to_cash.clients.batch import Part
+from prospect_to_cash.clients.odata import SystemClient
+from prospect_to_cash.clients.operations import Kind, Operation
+from prospect_to_cash.clients.pages import Garbled
+from prospect_to_cash.clients.transport import Reply
+
+_NO_RECORD = {"0x80040217", "0x80060891"}
+_TAKEN = {"0x80040237", "0x80060892", "0x80040333", "0x80043b08"}
+_SQL = "0x80044150"
+_DEADLOCK = re.compile(r"\b1205\b|deadlock", re.IGNORECASE)
+_GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
+class DataverseClient(SystemClient):
+    """One Dataverse organisation."""
+
+    system: ClassVar[str] = "sales"
+    api_path: ClassVar[str] = "/api/data/v9.2/"
+    EMPTY: ClassVar[str | None] = None
+    largest_batch: ClassVar[int] = 1000
+    change_sets: ClassVar[bool] = False
+    upserts: ClassVar[bool] = True
+    pages_by_offset: ClassVar[bool] = False
+    probe: ClassVar[str] = "WhoAmI"
+
+    def identity(self) -> dict[str, object]:
+        """`env_id` and `organization_id`: the organisation's GUID, which a restored copy does not share."""
+        organization = self._who_am_i()["OrganizationId"].lower()
+        return {"env_id": organization, "organization_id": organization}
+
+    def check(self) -> str:
+        who = self._who_am_i()
+        return f"Connected to organisation {who['OrganizationId']} at {self.host} as user {who['UserId']}."
+
+    def _who_am_i(self) -> dict[str, str]:
+        def read(reply: Reply) -> dict[str, str]:
+            try:
+                found = json_object(reply.body)
+                return {name: str(found[name]) for name in ("OrganizationId", "UserId")}
+            except (ValueError, KeyError):
+                raise Garbled(f"{self.host} does not say which organisation it is.") from None
+
+        return self.get(self.probe, read)
+
+    def default_wait(self, before: int) -> float:
+        """Dataverse always names a wait; without one, pauses double from the client's own first pause."""
+        return self.patience.pause(before)
+
+    def write_part(self, operation: Operation) -> Part:
+        """A PATCH is an upsert, unless `If-Match: *` says only update, or `If-None-Match: *` only create."""
+        headers = {"If-Match": operation.if_match} if operation.if_match else {}
+        if operation.create_only and operation.method == "PATCH":
+            headers["If-None-Match"] = "*"
+        key = None if operation.method == "POST" else operation.key
+        url = self.api_root + literals.record_path(operation.entity, key)
+        return Part(operation.method, url, headers, operation.body)
+
+    def refusal(self, operation: Operation, fault: Fault) -> Kind:
+        code = fault.code.lower()
+        if code in _TAKEN:
+            return "exists"
+        if fault.status == 412:
+            return "exists" if operation.create_only else "missing" if operation.if_match == "*" else "stale"
+        if fault.status == 404 and operation.method != "POST" and (code in _NO_RECORD or not code):
+            return "rejected" if self._is_about_another(operation, fault) else "missing"
+        if fault.status >= 500:
+            return "not_run" if code == _SQL and _DEADLOCK.search(fault.text) else "unknown"
+        return "rejected"
+
+    def _is_about_another(self, operation: Operation, fault: Fault) -> bool:
+        """Whether the absent record is one that the body refers to:
+
+        Its id is named, and it is not the key.
+        """
+        named = {guid.lower() for guid in _GUID.findall(fault.text)}
+        return isinstance(operation.key, str) and bool(named) and operation.key.lower() not in named

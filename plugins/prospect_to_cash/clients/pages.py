@@ -1,0 +1,156 @@
+"""Pages of a collection, cut into the source bytes of their rows.
+
+Cutting bytes costs a tenth of parsing them, and keeps what the system sent to the last digit. The fast cut
+looks for `},{"<first key>"`. A quote inside a JSON string is always escaped, so that text can only stand
+between two objects; three counts prove that these objects are the rows. Any other layout is cut by a JSON
+decoder.
+"""
+
+import json
+import re
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+import orjson
+
+from prospect_to_cash.errors import Unavailable
+
+BOM = b"\xef\xbb\xbf"
+_VALUE = re.compile(rb'"value"\s*:\s*\[')
+_FIRST_KEY = re.compile(rb'\{("(?:[^"\\]|\\.)*"):[^\s]')
+_SPACE = re.compile(r"\s*")
+_DECODER = json.JSONDecoder(strict=False)
+
+
+class Garbled(Unavailable):
+    """An answer that is not the JSON it should be: cut off, or something else in its place."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some rows of a collection, each as the bytes the system sent.
+
+    `observed_at` is the start of the request, UTC. The bytes of a row are cut, not checked: whether they are
+    valid JSON is told by who parses them. `delta_link` stands on the last page of a collection read with
+    change tracking.
+    """
+
+    rows: list[bytes] = field(repr=False)
+    observed_at: datetime
+    request_id: str = ""
+    next_link: str | None = None
+    delta_link: str | None = None
+    count: int | None = None
+    body: bytes = field(default=b"", repr=False)
+
+    @classmethod
+    def read(cls, body: bytes, observed_at: datetime, request_id: str = "") -> "Page":
+        """Cut one answer into a page; raises Garbled when it is no collection in JSON."""
+        body = body.removeprefix(BOM)
+        rows, envelope = _cut_fast(body) or _cut_slow(body)
+        count = envelope.get("@odata.count")
+        return cls(
+            rows=rows,
+            observed_at=observed_at,
+            request_id=request_id,
+            next_link=_link(envelope, "@odata.nextLink"),
+            delta_link=_link(envelope, "@odata.deltaLink"),
+            count=count if isinstance(count, int) else None,
+            body=body,
+        )
+
+    def split_slow(self) -> "Page":
+        """The same page cut by a JSON decoder: exact for every layout, ten times slower. Raises Garbled."""
+        rows, _ = _cut_slow(self.body)
+        return replace(self, rows=rows)
+
+
+def _link(envelope: dict[str, object], name: str) -> str | None:
+    link = envelope.get(name)
+    return link if isinstance(link, str) and link else None
+
+
+def _cut_fast(body: bytes) -> tuple[list[bytes], dict[str, object]] | None:
+    """Rows and envelope of a compact page whose rows begin with the same key; None when not proven."""
+    value = _VALUE.search(body)
+    if not value:
+        return None
+    start = value.end()
+    if body[start : start + 1] == b"]":
+        envelope = _parsed(body)
+        return ([], envelope) if envelope is not None else None
+    first = _FIRST_KEY.match(body, start)
+    end = body.rfind(b"}]")
+    if not first or end < start:
+        return None
+    envelope = _parsed(body[:start] + body[end + 1 :])
+    if envelope is None:
+        return None
+    opening = b"{" + first[1]
+    pieces = body[start + len(opening) : end].split(b"}," + opening)
+    if (
+        body.count(b"},{", start, end)
+        != len(pieces) - 1  # another first key, objects in a list, or braces in a text
+        or body.count(opening, start, end) != len(pieces)  # an object within a row begins like a row
+        or body.count(b"}, {", start, end)  # not compact throughout
+    ):
+        return None
+    rows = [opening + piece + b"}" for piece in pieces]
+    return (rows, envelope) if _parsed(rows[-1]) is not None else None
+
+
+def _parsed(text: bytes) -> dict[str, object] | None:
+    try:
+        found = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _cut_slow(body: bytes) -> tuple[list[bytes], dict[str, object]]:
+    """Rows and envelope of any collection in JSON. Raises Garbled."""
+    text = body.decode("utf-8", "surrogateescape")  # so that the bytes of a row come back unchanged
+    rows: list[bytes] | None = None
+    envelope: dict[str, object] = {}
+    try:
+        at = _expect(text, 0, "{")
+        while text[at] != "}":
+            name, at = _DECODER.raw_decode(text, at)
+            at = _expect(text, at, ":")
+            if name == "value" and text[at] == "[":
+                rows, at = _cut_array(text, at)
+            else:
+                envelope[name], at = _DECODER.raw_decode(text, at)
+            at = _skip(text, at)
+            if text[at] != "}":
+                at = _expect(text, at, ",")
+    except (ValueError, IndexError, TypeError):
+        raise Garbled("The answer is not a collection in JSON, or ends in the middle.") from None
+    if rows is None or text[at + 1 :].strip():
+        raise Garbled("The answer is JSON, but no collection: it has no list of values.")
+    return rows, envelope
+
+
+def _cut_array(text: str, at: int) -> tuple[list[bytes], int]:
+    rows = []
+    at = _skip(text, at + 1)
+    while text[at] != "]":
+        _, end = _DECODER.raw_decode(text, at)
+        rows.append(text[at:end].encode("utf-8", "surrogateescape"))
+        at = _skip(text, end)
+        if text[at] != "]":
+            at = _expect(text, at, ",")
+    return rows, at + 1
+
+
+def _skip(text: str, at: int) -> int:
+    space = _SPACE.match(text, at)
+    return space.end() if space else at
+
+
+def _expect(text: str, at: int, sign: str) -> int:
+    """The position of what follows `sign`, which must stand at `at`."""
+    at = _skip(text, at)
+    if text[at] != sign:
+        raise ValueError(sign)
+    return _skip(text, at + 1)

@@ -1,0 +1,29 @@
+"""Errors named by what the caller does next.
+
+Every message is one sentence that a user can act on; it names hosts, sets and keys, never a body, a token or
+a secret.
+"""
+
+
+class P2CError(Exception):
+    """Base of all errors that this package raises on purpose."""
+
+
+class Throttled(P2CError):
+    """The service asked to wait longer than the caller allows: come back after `retry_after` seconds."""
+
+    def __init__(self, message: str, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Unavailable(P2CError):
+    """The service could not be reached or did not answer properly: run the task again later."""
+
+
+class Rejected(P2CError):
+    """One record is refused for good: note it and go on with the next."""
+
+
+class Misconfigured(P2CError):
+    """Nothing will work before a person changes something: stop and say what."""

@@ -1,0 +1,13 @@
+"""Hooks: an Airflow connection becomes a client, and nothing else."""
+
+from prospect_to_cash.hooks.finops import FinOpsHook
+from prospect_to_cash.hooks.sales import SalesHook
+from prospect_to_cash.hooks.system import SystemHook
+
+_HOOKS: dict[str, type[SystemHook]] = {"sales": SalesHook, "finops": FinOpsHook}
+
+
+def hook_for(system: str, conn_id: str | None = None) -> SystemHook:
+    """The hook of `sales` or `finops`, for the usual connection unless another is named. Raises KeyError."""
+    hook = _HOOKS[system]
+    return hook(conn_id) if conn_id else hook()

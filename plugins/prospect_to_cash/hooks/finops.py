@@ -1,0 +1,28 @@
+"""The connection to Dynamics 365 Finance & Operations."""
+
+from typing import Any, ClassVar
+
+from prospect_to_cash.clients import Credentials, FinOpsClient
+from prospect_to_cash.errors import Misconfigured
+from prospect_to_cash.hooks.system import SystemHook
+
+
+class FinOpsHook(SystemHook):
+    """Connection type `d365_finops`; its companies are the legal entities that the flows read and write."""
+
+    conn_type: ClassVar[str] = "d365_finops"
+    hook_name: ClassVar[str] = "Dynamics 365 Finance & Operations"
+    default_conn_name: ClassVar[str] = "d365_finops"
+
+    def client(self, root_url: str, credentials: Credentials, extra: dict[str, Any]) -> FinOpsClient:
+        return FinOpsClient(root_url, credentials, companies_of(extra))
+
+
+def companies_of(extra: dict[str, Any]) -> tuple[str, ...]:
+    """The companies of a connection, lower case: a list, or a text with commas. Raises Misconfigured."""
+    named = extra.get("companies") or []
+    if isinstance(named, str):
+        named = named.split(",")
+    if not isinstance(named, list) or not all(isinstance(company, str) for company in named):
+        raise Misconfigured('companies must be a list of legal entities, as in ["usmf"].')
+    return tuple(company.strip().lower() for company in named if company.strip())
