@@ -47,7 +47,7 @@ def sync_flow(card: FlowCard) -> DAG:
     ) as dag:
         with TaskGroup("extract", prefix_group_id=True) as extract:
             for read in card.reads:
-                ExtractToRaw(task_id=read.name, read=read)
+                ExtractToRaw(task_id=read.name, card=card, read=read)
         transform = TransformFlow(task_id="transform", card=card)
         loads = [LoadOutbound(task_id=f"load_{write.name}", card=card, write=write) for write in card.writes]
         report = ReportRun(task_id="report", card=card, trigger_rule="all_done", retries=0)

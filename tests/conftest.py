@@ -30,7 +30,21 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostg
 
 @pytest.fixture(scope="module")
 def empty_database(postgres: EmbeddedPostgres) -> Iterator[str]:
-    """URL of a new, empty database."""
+    """URL of a new, empty database, shared by a module's tests."""
+    yield from _new_database(postgres)
+
+
+@pytest.fixture
+def database_per_test(postgres: EmbeddedPostgres) -> Iterator[str]:
+    """URL of a migrated database that one test has for itself."""
+    from prospect_to_cash.stores import migrate
+
+    for url in _new_database(postgres):
+        assert migrate.main(["--database-url", url]) == 0
+        yield url
+
+
+def _new_database(postgres: EmbeddedPostgres) -> Iterator[str]:
     name = f"t_{uuid.uuid4().hex[:12]}"
     admin = psycopg2.connect(postgres.url("postgres"))
     admin.autocommit = True

@@ -164,6 +164,8 @@ def run_dbt(
     folder.mkdir(parents=True, exist_ok=True)
     kept = dbt_home() / f"partial_parse-{flow}.msgpack"
     arguments = ["build", "--select", f"+tag:{flow}", "--indirect-selection", "buildable"]
+    # Unit tests look at the SQL, not at the data: they belong to `make test`, not to every run.
+    arguments += ["--exclude-resource-type", "unit_test"]
     arguments += ["--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)]
     arguments += ["--target-path", str(folder), "--log-path", str(folder), "--vars", json.dumps(variables)]
     if kept.is_file():
