@@ -1,0 +1,1 @@
+"""The stand-in of the public data entities (OData) of Finance and Operations."""

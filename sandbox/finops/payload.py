@@ -1,0 +1,115 @@
+"""Bodies of writes: names and values checked against the data entity, into fields to set."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from sandbox.description import Entity, Field, Fields, Wire
+from sandbox.finops import errors
+from sandbox.odata_subset.addresses import is_guid
+from sandbox.odata_subset.json_text import loads
+from sandbox.odata_subset.moments import to_utc, wire
+
+
+def parse_body(entity: Entity, body: bytes) -> dict[str, Any]:
+    """The JSON object of a write. Raises Refused."""
+    try:
+        given = loads(body)
+    except ValueError:
+        given = None
+    if not isinstance(given, dict):
+        raise errors.bad_request("The request body is not a JSON object that describes an entity.")
+    return given
+
+
+def read_payload(entity: Entity, body: dict[str, Any], creating: bool) -> Fields:
+    """The fields to set, in payload order. Null and "" both mean empty. Raises Refused."""
+    found: Fields = {}
+    for name, value in body.items():
+        if "@" in name:
+            continue
+        described = entity.fields.get(name)
+        if described is None:
+            raise errors.bad_request(
+                f"The property '{name}' does not exist on type "
+                f"'Microsoft.Dynamics.DataEntities.{entity.type_name}'. "
+                "Make sure to only use property names that are defined by the type."
+            )
+        found[name] = described.empty if value is None else _converted(entity, described, value)
+        if not described.is_key:
+            _check_writable(entity, described, creating)
+    return found
+
+
+def _check_writable(entity: Entity, described: Field, creating: bool) -> None:
+    """Fields that may not be edited are refused (that they are not silently ignored is assumed)."""
+    if not (described.on_create if creating else described.on_update):
+        raise errors.rejected(
+            entity.label,
+            [f"Warning: Field '{described.name}' does not allow editing", _noise(entity, described)],
+        )
+
+
+def _noise(entity: Entity, described: Field) -> str:
+    return f"Warning: validateField failed on field '{entity.label}.{described.name}'"
+
+
+def _converted(entity: Entity, described: Field, value: Any) -> Wire:
+    if described.kind == "string" and isinstance(value, str):
+        return _text(entity, described, value)
+    if described.kind == "enum" and isinstance(value, str):
+        return _member(described, value)
+    if described.kind == "integer" and isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if described.kind == "decimal" and not isinstance(value, bool):
+        if isinstance(value, int | float):
+            return value
+        if isinstance(value, str) and re.fullmatch(r"-?\d+(\.\d+)?", value):
+            return float(value)
+    if described.kind == "guid" and isinstance(value, str) and is_guid(value):
+        return value.lower()
+    if described.kind == "datetime" and isinstance(value, str):
+        return _moment(described, value)
+    raise errors.bad_request(
+        f"Cannot convert the value given for '{described.name}' to the expected type '{described.edm}'."
+    )
+
+
+def _text(entity: Entity, described: Field, value: str) -> Wire:
+    """Over-long text is refused, not cut (assumed; both are seen). Trailing blanks do not count."""
+    if described.max_length is not None and len(value.rstrip(" ")) > described.max_length:
+        raise errors.rejected(
+            entity.label,
+            [
+                f"Error: The value in field '{described.name}' is too long: at most "
+                f"{described.max_length} characters "
+                "are allowed",
+                _noise(entity, described),
+            ],
+        )
+    return value
+
+
+def _member(described: Field, value: str) -> Wire:
+    if value == "":
+        return described.empty
+    if value not in described.members:
+        raise errors.bad_request(
+            f"Cannot convert the literal '{value}' to the expected type '{described.edm}' of "
+            f"'{described.name}'."
+        )
+    return value
+
+
+def _moment(described: Field, value: str) -> Wire:
+    """Dates become noon UTC of their day; date-times keep their time."""
+    try:
+        moment = to_utc(value)
+    except ValueError:
+        raise errors.bad_request(
+            f"Cannot convert the literal '{value}' to the expected type '{described.edm}' of "
+            f"'{described.name}'."
+        ) from None
+    is_date = str(described.empty).endswith("T12:00:00Z")
+    return wire(moment.replace(hour=12, minute=0, second=0)) if is_date else wire(moment)

@@ -1,0 +1,77 @@
+"""Keys, companies and etags of F&O rows."""
+
+from __future__ import annotations
+
+import base64
+import random
+
+from sandbox.description import Entity, Key, fold
+from sandbox.finops import errors
+from sandbox.odata_subset.addresses import Address
+from sandbox.store.store import Store, Transaction
+from sandbox.store.table import Row
+
+COMPANY = "dataAreaId"
+_FIRST_RECORD = 68_719_482_833
+_versions = random.Random(20_171_107)
+
+
+def new_version(tx: Transaction) -> str:
+    """`recVersion,recId` of a row that was just inserted: the version is 1 (seen in published captures)."""
+    return f"1,{tx.next_number('RecId', _FIRST_RECORD)}"
+
+
+def changed_version(row: Row) -> str:
+    """The same record with a new version, which is random after an update, not increasing."""
+    return f"{_versions.randrange(2, 2**31)},{row.version.partition(',')[2]}"
+
+
+def etag(version: str) -> str:
+    """The opaque etag: the base64 of the version in quotes."""
+    return f'W/"{base64.b64encode(f"{version!r}".encode()).decode()}"'
+
+
+class CompanyGate:
+    """Which companies one request sees: all with `cross-company=true`, else the user's default company
+    only."""
+
+    def __init__(self, default_company: str, cross_company: bool) -> None:
+        self.default_company = default_company
+        self.scope = None if cross_company else default_company
+
+    def scope_of(self, entity: Entity) -> str | None:
+        return self.scope if COMPANY in entity.fields else None
+
+    def hides(self, entity: Entity, key: Key) -> bool:
+        scope = self.scope_of(entity)
+        return scope is not None and key[0] != scope
+
+
+def key_of_address(entity: Entity, address: Address) -> Key:
+    """The storage key of an address. Raises Refused unless it names every key field of the entity."""
+    given = dict(address.key or {})
+    if set(given) == {""} and len(entity.key_fields) == 1:
+        given = {entity.key_fields[0]: given[""]}
+    if set(given) != set(entity.key_fields):
+        raise errors.bad_request(
+            f"The key in the request URI is not valid for resource "
+            f"'Microsoft.Dynamics.DataEntities.{entity.type_name}'. Ensure that the names and "
+            f"number of key "
+            f"properties match the declared key properties: {', '.join(entity.key_fields)}."
+        )
+    return tuple(fold(given[name]) for name in entity.key_fields)
+
+
+def find(store: Store, gate: CompanyGate, entity: Entity, address: Address) -> Row:
+    """The row of an address. Raises Refused 404 when there is none or the request does not see its
+    company."""
+    key = key_of_address(entity, address)
+    row = None if gate.hides(entity, key) else store.tables[entity.set_name].get(key)
+    if row is None:
+        raise errors.no_row()
+    return row
+
+
+def key_text(entity: Entity, row: Row) -> str:
+    """The row's key as a URL writes it, with the spelling that is stored."""
+    return ",".join(f"{n}='{str(row.fields[n]).replace(chr(39), chr(39) * 2)}'" for n in entity.key_fields)

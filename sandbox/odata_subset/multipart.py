@@ -1,0 +1,129 @@
+"""`$batch` bodies: multipart/mixed of HTTP requests and of change sets, with CRLF or LF line ends."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from http import HTTPStatus
+from urllib.parse import urlsplit
+
+_BOUNDARY = re.compile(r'boundary=("?)([^";,\s]+)\1', re.IGNORECASE)
+
+
+class BatchError(ValueError):
+    """The body is no batch; the message says what is wrong with it."""
+
+
+@dataclass(slots=True)
+class Part:
+    """One request of a batch. `path` is percent-encoded and relative to the service root where
+    it can be."""
+
+    method: str
+    path: str
+    query: str
+    headers: dict[str, str]
+    body: bytes
+    content_id: str = ""
+
+
+@dataclass(slots=True)
+class ChangeSet:
+    """Requests that stand or fall together."""
+
+    parts: list[Part]
+
+
+@dataclass(slots=True)
+class PartReply:
+    """The answer to one part."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    content_id: str = ""
+
+
+def parse_batch(content_type: str, body: bytes, prefix: str) -> list[Part | ChangeSet]:
+    """The parts in order. `prefix` is the service's path (`/api/data/v9.2/`). Raises BatchError."""
+    found: list[Part | ChangeSet] = []
+    for headers, content in _split(content_type, body):
+        kind = headers.get("content-type", "").lower()
+        if kind.startswith("multipart/mixed"):
+            inner = [_request(h, c, prefix) for h, c in _split(headers["content-type"], content)]
+            found.append(ChangeSet(inner))
+        elif kind.startswith("application/http"):
+            found.append(_request(headers, content, prefix))
+        else:
+            raise BatchError(
+                "A part of the batch has neither the content type application/http nor multipart/mixed."
+            )
+    return found
+
+
+def _split(content_type: str, body: bytes) -> Iterable[tuple[dict[str, str], bytes]]:
+    boundary = _BOUNDARY.search(content_type)
+    if boundary is None or not content_type.lower().startswith("multipart/mixed"):
+        raise BatchError("The batch request must have the content type multipart/mixed with a boundary.")
+    mark = b"--" + boundary[2].encode("latin-1")
+    text = b"\n" + body
+    pieces = re.split(rb"\r?\n" + re.escape(mark) + rb"(?=--|[ \t]*\r?\n)", text)
+    if len(pieces) < 2 or not pieces[-1].startswith(b"--"):
+        raise BatchError(f"The batch request is not terminated by the boundary --{boundary[2]}--.")
+    for piece in pieces[1:-1]:
+        yield _headers_and_body(piece.lstrip(b" \t").removeprefix(b"\r").removeprefix(b"\n"))
+
+
+def _headers_and_body(piece: bytes) -> tuple[dict[str, str], bytes]:
+    end = re.search(rb"(?:\A|\n)\r?\n", piece)
+    head, body = (piece[: end.start()], piece[end.end() :]) if end else (piece, b"")
+    headers = {}
+    for line in head.decode("utf-8", "replace").splitlines():
+        name, mark, value = line.partition(":")
+        if mark:
+            headers[name.strip().lower()] = value.strip()
+    return headers, body
+
+
+def _request(outer: dict[str, str], content: bytes, prefix: str) -> Part:
+    line, _, rest = content.lstrip(b"\r\n").partition(b"\n")
+    words = line.decode("utf-8", "replace").strip().split(" ")
+    if len(words) != 3 or not words[2].startswith("HTTP/"):
+        raise BatchError(
+            "A part of the batch does not begin with a request line such as 'GET accounts HTTP/1.1'."
+        )
+    headers, body = _headers_and_body(rest)
+    url = urlsplit(words[1])
+    path = url.path
+    path = path[len(prefix) :] if path.startswith(prefix) else path.lstrip("/")
+    content_id = outer.get("content-id") or headers.get("content-id") or ""
+    return Part(words[0].upper(), path, url.query, headers, body.strip(b"\r\n"), content_id)
+
+
+def render_batch(answers: Iterable[PartReply | list[PartReply]]) -> tuple[str, bytes]:
+    """Content type and body of a batch answer; a list is the answer to a change set that succeeded."""
+    mark = f"batchresponse_{uuid.uuid4()}"
+    out: list[bytes] = []
+    for answer in answers:
+        out.append(f"--{mark}\r\n".encode())
+        if isinstance(answer, PartReply):
+            out.append(_render(answer))
+        else:
+            inner = f"changesetresponse_{uuid.uuid4()}"
+            out.append(f"Content-Type: multipart/mixed; boundary={inner}\r\n\r\n".encode())
+            for part in answer:
+                out += [f"--{inner}\r\n".encode(), _render(part)]
+            out.append(f"--{inner}--\r\n".encode())
+    out.append(f"--{mark}--\r\n".encode())
+    return f"multipart/mixed; boundary={mark}", b"".join(out)
+
+
+def _render(answer: PartReply) -> bytes:
+    head = ["Content-Type: application/http", "Content-Transfer-Encoding: binary"]
+    if answer.content_id:
+        head.append(f"Content-ID: {answer.content_id}")
+    head += ["", f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}"]
+    head += [f"{name}: {value}" for name, value in answer.headers.items()]
+    return "\r\n".join([*head, "", ""]).encode("utf-8") + answer.body + b"\r\n"

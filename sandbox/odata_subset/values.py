@@ -1,0 +1,46 @@
+"""Constants and field values in the form in which filters compare them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from sandbox.description import Field, Fields, fold
+from sandbox.odata_subset.filter_parser import FilterError, Literal, QueryFunction
+from sandbox.odata_subset.moments import comparable
+
+
+def texts(node: QueryFunction) -> tuple[Literal, ...]:
+    """The values of a query function's list."""
+    values = node.arguments.get("PropertyValues")
+    if not isinstance(values, tuple):
+        raise FilterError(f"Microsoft.Dynamics.CRM.{node.name} takes PropertyValues.")
+    return values
+
+
+def comparable_constant(described: Field, literal: Literal) -> Any:
+    """The literal in the form in which `reader` gives the field's values."""
+    try:
+        if described.kind == "string":
+            return fold(str(literal.value))
+        if described.kind == "datetime":
+            return comparable(str(literal.value))
+        if described.kind == "guid":
+            return str(literal.value).lower()
+        if described.kind in ("integer", "decimal", "choice") and isinstance(literal.value, str):
+            return float(literal.value)
+    except ValueError:
+        raise FilterError(
+            f"'{literal.value}' is not a value of '{described.name}' ({described.edm})."
+        ) from None
+    return literal.value
+
+
+def reader(described: Field) -> Callable[[Fields], Any]:
+    """Reads a field of a row in comparable form."""
+    name, empty = described.name, described.empty
+    if described.kind == "string":
+        return lambda f: fold(v) if isinstance(v := f.get(name, empty), str) else v
+    if described.kind == "datetime":
+        return lambda f: v[:19] if isinstance(v := f.get(name, empty), str) else v
+    return lambda f: f.get(name, empty)

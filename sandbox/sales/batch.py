@@ -1,0 +1,108 @@
+"""`$batch` of the Web API: requests in order, atomic change sets, stop at the first error unless told
+otherwise."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sandbox.odata_subset.multipart import BatchError, ChangeSet, Part, PartReply, parse_batch, render_batch
+from sandbox.preferences import read_preferences
+from sandbox.request_log import LoggedOperation
+from sandbox.sales import errors
+from sandbox.store.store import Transaction
+from sandbox.web import Call, Reply
+
+if TYPE_CHECKING:
+    from sandbox.sales.service import SalesService
+
+MOST_REQUESTS = 1000
+
+
+def run_batch(service: SalesService, call: Call) -> Reply:
+    """Answer a batch. Without continue-on-error the first failure ends it and gives the outer status."""
+    if call.method != "POST":
+        raise errors.Refused(405, "0x80060888", "A batch is sent with POST.")
+    prefix = service.prefixes[0]
+    try:
+        parts = parse_batch(call.headers.get("content-type", ""), call.body, prefix)
+    except BatchError as error:
+        raise errors.bad_query(str(error)) from None
+    total = sum(len(p.parts) if isinstance(p, ChangeSet) else 1 for p in parts)
+    if total > MOST_REQUESTS:
+        raise errors.bad_query(
+            f"Number of operations in a batch cannot exceed {MOST_REQUESTS}; this one has {total}."
+        )
+    go_on = "odata.continue-on-error" in read_preferences(call.headers.get("prefer", ""))
+    answers: list[PartReply | list[PartReply]] = []
+    operations: list[LoggedOperation] = []
+    status = 200
+    for part in parts:
+        answer = (
+            _change_set(service, call, part, operations)
+            if isinstance(part, ChangeSet)
+            else _single(service, call, part, operations)
+        )
+        answers.append(answer)
+        if isinstance(answer, PartReply) and answer.status >= 400 and not go_on:
+            status = answer.status
+            break
+    content_type, body = render_batch(answers)
+    return Reply(status, {"Content-Type": content_type, "OData-Version": "4.0"}, body, operations)
+
+
+def _single(service: SalesService, outer: Call, part: Part, operations: list[LoggedOperation]) -> PartReply:
+    call = _call(outer, part)
+    try:
+        reply = service.operate(call, None, {})
+    except errors.Refused as refusal:
+        reply = refusal.reply()
+    operations.append(LoggedOperation(call.method, call.path, reply.status, call.fields))
+    return PartReply(reply.status, reply.headers, reply.body, part.content_id)
+
+
+def _change_set(
+    service: SalesService, outer: Call, change_set: ChangeSet, operations: list[LoggedOperation]
+) -> PartReply | list[PartReply]:
+    """The answers of all parts, or the one error for which nothing of the change set is kept."""
+    answers: list[PartReply] = []
+    done: list[LoggedOperation] = []
+    try:
+        with service.store.transaction() as tx:
+            _run(service, outer, change_set, tx, answers, done)
+    except errors.Refused as refusal:
+        reply = refusal.reply()
+        operations.extend(LoggedOperation(o.method, o.path, reply.status, o.fields) for o in done)
+        return PartReply(reply.status, reply.headers, reply.body)
+    operations.extend(done)
+    return answers
+
+
+def _run(
+    service: SalesService,
+    outer: Call,
+    change_set: ChangeSet,
+    tx: Transaction,
+    answers: list[PartReply],
+    done: list[LoggedOperation],
+) -> None:
+    references: dict[str, str] = {}
+    for part in change_set.parts:
+        call = _call(outer, part)
+        if part.method == "GET":
+            raise errors.bad_query("A change set cannot contain a GET request.")
+        if not part.content_id:
+            raise errors.bad_query("A request in a change set needs a Content-ID header.")
+        try:
+            reply = service.operate(call, tx, references)
+        except errors.Refused as refusal:
+            done.append(LoggedOperation(call.method, call.path, refusal.status, call.fields))
+            raise
+        done.append(LoggedOperation(call.method, call.path, reply.status, call.fields))
+        entity_id = reply.headers.get("OData-EntityId")
+        if entity_id:
+            references[part.content_id] = entity_id.partition(service.prefixes[0])[2]
+        answers.append(PartReply(reply.status, reply.headers, reply.body, part.content_id))
+
+
+def _call(outer: Call, part: Part) -> Call:
+    return Call(part.method, part.path, part.query, part.headers, part.body, outer.root, in_batch=True)

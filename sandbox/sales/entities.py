@@ -1,0 +1,125 @@
+"""What the lists of sandbox/schemas/sales cannot say: keys, defaults, unique columns and what a delete does.
+
+Defaults are those of the published table definitions where they are known and assumed otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Literal
+
+from sandbox.description import Entity, Wire, read_sales
+
+DRAFT, ACTIVE, RETIRED, UNDER_REVISION = 2, 0, 1, 3  # statecode of a product
+STATUS_OF_STATE = {DRAFT: 0, ACTIVE: 1, RETIRED: 2, UNDER_REVISION: 3}
+
+_DEFAULTS: Mapping[str, Mapping[str, Wire]] = {
+    "accounts": {
+        "statecode": 0,
+        "statuscode": 1,
+        "followemail": True,
+        "preferredcontactmethodcode": 1,
+        "shippingmethodcode": 1,
+        "customersizecode": 1,
+        "accountclassificationcode": 1,
+        "accountratingcode": 1,
+        "businesstypecode": 1,
+        "territorycode": 1,
+    },
+    "products": {
+        "statecode": DRAFT,
+        "statuscode": 0,
+        "productstructure": 1,
+        "producttypecode": 1,
+        "quantitydecimal": 2,
+    },
+    "productpricelevels": {
+        "pricingmethodcode": 1,
+        "quantitysellingcode": 1,
+        "roundingpolicycode": 1,
+        "roundingoptioncode": 1,
+    },
+    "pricelevels": {"statecode": 0, "statuscode": 100001},
+    "uomschedules": {"statecode": 0, "statuscode": 1},
+    "uoms": {"quantity": 1, "isschedulebaseuom": False},
+    "transactioncurrencies": {"statecode": 0, "statuscode": 1, "exchangerate": 1, "currencyprecision": 2},
+    "systemusers": {
+        "accessmode": 0,
+        "caltype": 0,
+        "islicensed": True,
+        "setupuser": False,
+        "isintegrationuser": False,
+        "userlicensetype": 0,
+    },
+    "organizations": {
+        "createproductswithoutparentinactivestate": False,
+        "oobpricecalculationenabled": True,
+        "discountcalculationmethod": 0,
+        "languagecode": 1033,
+    },
+}
+
+_UNIQUE: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "products": (("productnumber",),),
+    "pricelevels": (("name",),),
+    "uomschedules": (("name",),),
+    "uoms": (("_uomscheduleid_value", "name"),),
+    "transactioncurrencies": (("isocurrencycode",),),
+}
+
+OnDelete = Literal["restrict", "cascade", "clear"]
+ON_DELETE: Mapping[str, tuple[tuple[str, str, OnDelete], ...]] = {
+    "transactioncurrencies": (
+        ("accounts", "_transactioncurrencyid_value", "restrict"),
+        ("pricelevels", "_transactioncurrencyid_value", "restrict"),
+        ("products", "_transactioncurrencyid_value", "restrict"),
+    ),
+    "uomschedules": (
+        ("products", "_defaultuomscheduleid_value", "restrict"),
+        ("uoms", "_uomscheduleid_value", "cascade"),
+    ),
+    "uoms": (
+        ("products", "_defaultuomid_value", "restrict"),
+        ("productpricelevels", "_uomid_value", "restrict"),
+        ("uoms", "_baseuom_value", "restrict"),
+    ),
+    "products": (
+        ("productpricelevels", "_productid_value", "cascade"),
+        ("products", "_parentproductid_value", "restrict"),
+    ),
+    "pricelevels": (
+        ("productpricelevels", "_pricelevelid_value", "cascade"),
+        ("products", "_pricelevelid_value", "clear"),
+    ),
+    "accounts": (("accounts", "_parentaccountid_value", "clear"),),
+}
+"""Per set: who refers to it, through which column, and what happens there when a row is
+deleted (assumed)."""
+
+
+def sales_entities(
+    alternate_keys: Mapping[str, tuple[tuple[str, ...], ...]] | None = None,
+) -> dict[str, Entity]:
+    """Every table by set name. Raises ValueError when an alternate key names an unknown set or column."""
+    declared = dict(alternate_keys or {})
+    found: dict[str, Entity] = {}
+    for entity in read_sales():
+        keys = declared.pop(entity.set_name, ())
+        for column in (c for key in keys for c in key):
+            if column not in entity.fields:
+                raise ValueError(
+                    f"The alternate key {entity.set_name}={column} names no column of the table."
+                )
+        booleans: dict[str, Wire] = {
+            f.name: False for f in entity.fields.values() if f.kind == "boolean" and f.on_create
+        }
+        found[entity.set_name] = replace(
+            entity,
+            alternate_keys=keys,
+            unique=_UNIQUE.get(entity.set_name, ()),
+            defaults={**booleans, **_DEFAULTS.get(entity.set_name, {})},
+        )
+    for set_name in declared:
+        raise ValueError(f"The alternate key {set_name}=... names no set of Sales that the sandbox has.")
+    return found

@@ -1,0 +1,66 @@
+"""Refusals of the Web API: a status, a hexadecimal code and a sentence (dataverse-web-api sheet, section
+8)."""
+
+from __future__ import annotations
+
+from sandbox.odata_subset.json_text import dumps
+from sandbox.web import Reply
+
+JSON = "application/json; odata.metadata=minimal"
+
+
+class Refused(Exception):
+    """An operation that the service refuses."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+
+    def reply(self) -> Reply:
+        body = dumps({"error": {"code": self.code, "message": self.message}})
+        return Reply(self.status, {"Content-Type": JSON, "OData-Version": "4.0"}, body)
+
+
+def bad_query(message: str) -> Refused:
+    """A query option or path that cannot be read. The code is the one seen in published answers."""
+    return Refused(400, "0x80060888", message)
+
+
+def bad_payload(set_name: str, message: str) -> Refused:
+    """A body that does not fit the table."""
+    return Refused(
+        400,
+        "0x80048d19",
+        f"Error identified in Payload provided by the user for Entity :'{set_name}', "
+        f"InnerException : {message}",
+    )
+
+
+def no_resource(segment: str) -> Refused:
+    return Refused(404, "0x80060888", f"Resource not found for the segment '{segment}'.")
+
+
+def no_row(logical_name: str, row_id: str) -> Refused:
+    return Refused(404, "0x80040217", f"Entity '{logical_name}' With Id = {row_id} Does Not Exist")
+
+
+def duplicate() -> Refused:
+    return Refused(412, "0x80040237", "A record with matching key values already exists.")
+
+
+def stale() -> Refused:
+    return Refused(
+        412,
+        "0x80060882",
+        "The version of the existing record doesn't match the RowVersion property provided.",
+    )
+
+
+def invalid(message: str) -> Refused:
+    return Refused(400, "0x80040203", message)
+
+
+def not_simulated(what: str) -> Refused:
+    return Refused(501, "0x80040203", f"{what} is not simulated by the sandbox.")

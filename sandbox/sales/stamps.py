@@ -1,0 +1,56 @@
+"""Columns that the server keeps: versions, times, owner, and amounts in the base currency."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sandbox.description import Entity, Fields, Wire
+from sandbox.store.store import Transaction
+from sandbox.store.table import Row, Table
+
+_FIRST_VERSION = 1_000_001
+
+
+def put(tx: Transaction, set_name: str, fields: Fields) -> Row:
+    """Store a row under the next value of the database-wide row version; those of all tables interleave."""
+    version = tx.next_number("rowversion", _FIRST_VERSION)
+    fields["versionnumber"] = version
+    return tx.put(set_name, fields, str(version))
+
+
+def etag(version: str) -> str:
+    return f'W/"{version}"'
+
+
+def creation_stamps(entity: Entity, now: str, user: str, unit: str, organization: str) -> Fields:
+    """What the server writes on a new row of the table."""
+    wanted: dict[str, Wire] = {
+        "createdon": now,
+        "_createdby_value": user,
+        "modifiedon": now,
+        "_modifiedby_value": user,
+        "_organizationid_value": organization,
+        "organizationid": organization,
+        "_ownerid_value": user,
+        "_owninguser_value": user,
+        "_owningbusinessunit_value": unit,
+    }
+    key = entity.key_fields[0]
+    return {name: value for name, value in wanted.items() if name in entity.fields and name != key}
+
+
+def base_amounts(entity: Entity, fields: Mapping[str, Wire], currencies: Table) -> Fields:
+    """`exchangerate` and every `<amount>_base` of a row, from the rate of its currency at this moment."""
+    if "_transactioncurrencyid_value" not in entity.fields or "exchangerate" not in entity.fields:
+        return {}
+    currency = fields.get("_transactioncurrencyid_value")
+    row = currencies.get(currency) if isinstance(currency, str) else None
+    if row is None:
+        return {}
+    rate = row.fields.get("exchangerate") or 1
+    stamped: Fields = {"exchangerate": rate}
+    for name in entity.fields:
+        amount = fields.get(name[:-5]) if name.endswith("_base") else None
+        if isinstance(amount, int | float) and isinstance(rate, int | float):
+            stamped[name] = round(amount / rate, 4)
+    return stamped

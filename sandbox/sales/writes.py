@@ -1,0 +1,91 @@
+"""Creating, changing and deleting rows of Sales."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+
+from sandbox.clock import Clock
+from sandbox.description import Entity, Fields
+from sandbox.sales import errors, rules
+from sandbox.sales.entities import ON_DELETE
+from sandbox.sales.foundation import BUSINESS_UNIT, USER, organization_id
+from sandbox.sales.stamps import base_amounts, creation_stamps, put
+from sandbox.store.store import Store, Transaction
+from sandbox.store.table import Row
+
+
+class Writer:
+    """Applies checked payloads to the store, inside a transaction of the caller."""
+
+    def __init__(self, entities: Mapping[str, Entity], store: Store, clock: Clock) -> None:
+        self._entities = entities
+        self._store = store
+        self._clock = clock
+
+    def create(self, tx: Transaction, entity: Entity, given: Fields) -> Row:
+        """A new row. `given` may hold the primary key. Raises Refused."""
+        key = entity.key_fields[0]
+        fields: Fields = {
+            **entity.defaults,
+            **creation_stamps(entity, self._clock.stamp(), USER, BUSINESS_UNIT, organization_id(self._store)),
+        }
+        fields.update(given)
+        fields[key] = given.get(key) or str(uuid.uuid4())
+        if given.get("overriddencreatedon"):
+            fields["createdon"] = given["overriddencreatedon"]
+        if tx.table(entity.set_name).get(str(fields[key])) is not None:
+            raise errors.duplicate()
+        rules.check_required(entity, fields)
+        if entity.set_name != "products":
+            rules.settle_state(entity, {}, given, fields)
+        rules.before_create(tx, entity, given, fields)
+        row = self._store_row(tx, entity, fields)
+        for set_name, more in rules.after_create(tx, entity, row.fields):
+            self.create(tx, self._entities[set_name], more)
+        return row
+
+    def update(self, tx: Transaction, entity: Entity, before: Row, given: Fields) -> Row:
+        """The row with some columns changed. Sending unchanged values still counts as a change. Raises
+        Refused."""
+        key = entity.key_fields[0]
+        if given.get(key, before.key) != before.key:
+            raise errors.invalid(f"The primary key '{key}' in the body differs from the one in the URL.")
+        fields: Fields = {**before.fields, **given, key: str(before.key)}
+        fields["modifiedon"] = self._clock.stamp()
+        if "_modifiedby_value" in entity.fields:
+            fields["_modifiedby_value"] = USER
+        if given.get("_ownerid_value"):
+            fields["_owninguser_value"] = given["_ownerid_value"]
+        rules.check_required(entity, fields)
+        rules.settle_state(entity, before.fields, given, fields)
+        rules.before_update(tx, entity, before, given, fields)
+        return self._store_row(tx, entity, fields)
+
+    def delete(self, tx: Transaction, entity: Entity, row: Row) -> None:
+        """Remove the row and do to its referrers what their relationship says. Raises Refused."""
+        for set_name, column, action in ON_DELETE.get(entity.set_name, ()):
+            child, table = self._entities[set_name], tx.table(set_name)
+            for key in list(table.holding(column, str(row.key))):
+                referrer = table.get(key)
+                if referrer is None or (set_name == entity.set_name and key == row.key):
+                    continue
+                if action == "restrict":
+                    raise errors.Refused(
+                        405,
+                        "0x80040227",
+                        f"The {entity.type_name} cannot be deleted because it is associated "
+                        f"with another record "
+                        f"({child.type_name}).",
+                    )
+                if action == "cascade":
+                    self.delete(tx, child, referrer)
+                else:
+                    self._store_row(tx, child, {**referrer.fields, column: None})
+        tx.drop(entity.set_name, row.key)
+
+    def _store_row(self, tx: Transaction, entity: Entity, fields: Fields) -> Row:
+        fields.update(base_amounts(entity, fields, tx.table("transactioncurrencies")))
+        sparse: Fields = {name: value for name, value in fields.items() if value is not None}
+        rules.check_unique(tx, entity, sparse)
+        return put(tx, entity.set_name, sparse)

@@ -1,0 +1,22 @@
+"""Which records a fresh sandbox starts with."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterable
+
+from sandbox.loading import Record
+from sandbox.settings import Settings
+
+
+def records(settings: Settings) -> Iterable[Record]:
+    """The rows of a folder of CSVs, or generated ones; none when both sizes are 0."""
+    if settings.data is None and not settings.accounts and not settings.products:
+        return ()
+    source = importlib.import_module("sandbox.records")
+    found: Iterable[Record]
+    if settings.data is not None:
+        found = source.load_folder(settings.data)
+    else:
+        found = source.generate(settings.accounts, settings.products, settings.seed)
+    return found

@@ -1,0 +1,95 @@
+"""Everything about a sandbox that can be set from outside."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+TENANT_ID = "00000000-0000-4000-8000-000000000001"
+
+
+class SettingsError(ValueError):
+    """A setting cannot be used; the message says which and what to write instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One sandbox. `alternate_keys` declares keys per Sales set; ports of 0 mean any free port."""
+
+    home: Path
+    data: Path | None = None
+    accounts: int = 500
+    products: int = 200
+    seed: int = 1
+    sales_port: int = 8081
+    finops_port: int = 8082
+    tenant_id: str = TENANT_ID
+    client_id: str = "sandbox"
+    client_secret: str = "sandbox-secret"
+    token_seconds: int = 3599
+    admin_token: str = ""
+    default_company: str = "usmf"
+    alternate_keys: Mapping[str, tuple[tuple[str, ...], ...]] | None = None
+
+
+def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) -> Settings:
+    """Settings from the command line and SANDBOX_* variables. Raises SettingsError."""
+    parser = argparse.ArgumentParser(prog="python -m sandbox", description=__doc__)
+    home = Path(environment.get("P2C_HOME") or ".demo") / "sandbox"
+    parser.add_argument(
+        "--home", type=Path, default=home, help="folder of the sandbox's state (default %(default)s)"
+    )
+    parser.add_argument("--data", type=Path, help="folder of CSVs to start with instead of generated records")
+    parser.add_argument("--accounts", type=int, default=500, help="generated accounts (default %(default)s)")
+    parser.add_argument("--products", type=int, default=200, help="generated products (default %(default)s)")
+    parser.add_argument("--seed", type=int, default=1, help="seed of the generator (default %(default)s)")
+    parser.add_argument("--sales-port", type=int, default=_number(environment, "SANDBOX_SALES_PORT", 8081))
+    parser.add_argument("--finops-port", type=int, default=_number(environment, "SANDBOX_FINOPS_PORT", 8082))
+    parser.add_argument(
+        "--default-company", default="usmf", help="company of the F&O user (default %(default)s)"
+    )
+    parser.add_argument(
+        "--alternate-key",
+        action="append",
+        default=[],
+        metavar="SET=FIELD[,FIELD]",
+        help="declare an alternate key on a Sales table, for example accounts=accountnumber",
+    )
+    given = parser.parse_args(arguments)
+    if given.data is not None and not given.data.is_dir():
+        raise SettingsError(
+            f"The data folder {given.data} does not exist: name a folder of CSV files with --data."
+        )
+    return Settings(
+        home=given.home,
+        data=given.data,
+        accounts=given.accounts,
+        products=given.products,
+        seed=given.seed,
+        sales_port=given.sales_port,
+        finops_port=given.finops_port,
+        token_seconds=_number(environment, "SANDBOX_TOKEN_SECONDS", 3599),
+        admin_token=environment.get("SANDBOX_ADMIN_TOKEN", ""),
+        default_company=given.default_company.lower(),
+        alternate_keys=_keys(given.alternate_key),
+    )
+
+
+def _number(environment: Mapping[str, str], name: str, default: int) -> int:
+    text = environment.get(name) or str(default)
+    if not text.isdigit():
+        raise SettingsError(f"{name} is '{text}': write a whole number.")
+    return int(text)
+
+
+def _keys(declared: Sequence[str]) -> dict[str, tuple[tuple[str, ...], ...]]:
+    found: dict[str, tuple[tuple[str, ...], ...]] = {}
+    for text in declared:
+        set_name, mark, names = text.partition("=")
+        if not mark or not names:
+            raise SettingsError(f"--alternate-key {text}: write SET=FIELD or SET=FIELD,FIELD.")
+        found[set_name] = (*found.get(set_name, ()), tuple(names.split(",")))
+    return found
