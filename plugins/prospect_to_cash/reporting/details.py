@@ -49,7 +49,7 @@ def details(connection: Connection, flow: str, run_id: int, most: int = 3) -> li
         for effect, rule, n, sentence, remedy, record, field, value in cursor.fetchall():
             outcome = {"block": "held", "exclude": "excluded", "warn": "warned"}[effect]
             said = fill(sentence or rule, {"record": record, "field": field, "value": value})
-            _add(found, Detail(outcome, rule, n, remedy or "", (said,)))
+            _add(found, Detail(outcome, rule, n, _general(remedy, n, {"record": record, "field": field, "value": value}), (said,)))
         cursor.execute(
             """
             with open_rows as (
@@ -83,7 +83,8 @@ def details(connection: Connection, flow: str, run_id: int, most: int = 3) -> li
                 )
             else:
                 said = f"{record} ({write}): {reason}"
-            _add(found, Detail(kind, reason if sentence else kind, n, remedy or "", (said,)))
+            named = reason if sentence else kind
+            _add(found, Detail(kind, named, n, _general(remedy, n, {"record": record}), (said,)))
     return list(found.values())
 
 
@@ -96,6 +97,13 @@ def fill(sentence: str, values: Mapping[str, object]) -> str:
     for name, mark in marks.items():
         parts = parts.replace(mark, str(values[name]) if values[name] is not None else "")
     return parts
+
+
+def _general(remedy: str | None, n: int, values: Mapping[str, object]) -> str:
+    """A remedy names the record it is for when it is for one only, and speaks of all of them otherwise."""
+    if n > 1:
+        values = {"record": "each record", "field": "the field", "value": "the value named above"}
+    return fill(remedy or "", values)
 
 
 def _add(found: dict[tuple[str, str], Detail], detail: Detail) -> None:

@@ -1,0 +1,1 @@
+"""The tasks of a flow, one verb each."""

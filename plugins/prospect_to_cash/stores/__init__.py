@@ -1,0 +1,1 @@
+"""What is kept in Postgres; the only Python that holds SQL."""

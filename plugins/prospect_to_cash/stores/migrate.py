@@ -1,0 +1,225 @@
+"""Bring the staging database to the state this version needs; safe to repeat, safe to run twice at once.
+
+python -m prospect_to_cash.stores.migrate [--database-url URL] [--cards FOLDER] [--dbt-project FOLDER]
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote, urlencode
+
+from psycopg2 import errors, sql
+from psycopg2.extensions import connection as Connection
+
+from prospect_to_cash.errors import Misconfigured, P2CError
+from prospect_to_cash.flow_card import CardError, load_cards
+from prospect_to_cash.stores import raw_schema
+from prospect_to_cash.stores.database import ROLES, connect
+from prospect_to_cash.stores.instance import adopt_instance
+from prospect_to_cash.stores.rows import one
+
+MIGRATIONS = Path(__file__).with_name("migrations")
+MIGRATE_LOCK = 7_020_170_701
+OLDEST_SERVER = 16
+_NAME = re.compile(r"^(\d{4})_([a-z0-9_]+)\.sql$")
+_PROJECT = Path(__file__).resolve().parents[3]
+
+
+@dataclass(frozen=True)
+class Migration:
+    """One numbered file; ``checksum`` is over its text with line ends as in the repository."""
+
+    version: int
+    name: str
+    text: str
+
+    @property
+    def checksum(self) -> str:
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+def migrations(folder: Path = MIGRATIONS) -> list[Migration]:
+    """Every migration of a folder by number. Raises Misconfigured when a number stands twice."""
+    found: dict[int, Migration] = {}
+    for path in sorted(folder.glob("*.sql")):
+        match = _NAME.match(path.name)
+        if not match:
+            raise Misconfigured(f"{path.name} is no migration: name it like 0042_what_it_does.sql.")
+        version = int(match[1])
+        if version in found:
+            raise Misconfigured(
+                f"Migration {version:04} stands twice ({found[version].name}, {match[2]}): renumber one."
+            )
+        found[version] = Migration(version, match[2], path.read_text(encoding="utf-8"))
+    return [found[version] for version in sorted(found)]
+
+
+def migrate(connection: Connection, folder: Path = MIGRATIONS) -> list[str]:
+    """Make roles and apply what is missing, each file in its own transaction; returns the names applied.
+
+    The session must be the migrating user's own. Raises Misconfigured when a file that was applied
+    has changed, the database is newer than the files, or the user lacks a right.
+    """
+    with connection, connection.cursor() as cursor:
+        cursor.execute("select pg_advisory_lock(%s)", (MIGRATE_LOCK,))
+    try:
+        _check_server(connection)
+        _make_roles(connection)
+        _make_version_table(connection)
+        pending = _pending(connection, migrations(folder))
+        for migration in pending:
+            _apply(connection, migration)
+        adopt_instance(connection)
+        return [f"{migration.version:04}_{migration.name}" for migration in pending]
+    finally:
+        if not connection.closed:
+            with connection, connection.cursor() as cursor:
+                cursor.execute("select pg_advisory_unlock(%s)", (MIGRATE_LOCK,))
+
+
+def _check_server(connection: Connection) -> None:
+    if connection.server_version < OLDEST_SERVER * 10000:
+        raise Misconfigured(
+            f"Postgres {connection.server_version // 10000} is too old: {OLDEST_SERVER} or newer is needed."
+        )
+    if connection.info.parameter_status("server_encoding") != "UTF8":
+        raise Misconfigured("The staging database is not in UTF8: create it with `encoding 'UTF8'`.")
+    with connection, connection.cursor() as cursor:
+        cursor.execute("select current_database()")
+        database = one(cursor)[0]
+        statement = sql.SQL("alter database {} set timezone to 'UTC'").format(sql.Identifier(database))
+        cursor.execute(
+            "select 1 from pg_db_role_setting where setdatabase = (select oid from pg_database"
+            " where datname = current_database()) and setrole = 0 and 'TimeZone=UTC' = any(setconfig)"
+        )
+        if cursor.fetchone() is None:
+            _or_ask(connection, statement)
+
+
+def _make_roles(connection: Connection) -> None:
+    user = sql.Identifier(connection.info.user)
+    for role in ROLES:
+        name = sql.Identifier(role)
+        # Roles belong to the whole cluster: the migration of another database may make them just now.
+        with (
+            suppress(errors.DuplicateObject, errors.UniqueViolation),
+            connection,
+            connection.cursor() as cursor,
+        ):
+            cursor.execute("select 1 from pg_roles where rolname = %s", (role,))
+            if cursor.fetchone() is None:
+                _or_ask(connection, sql.SQL("create role {} nologin").format(name))
+        with connection, connection.cursor() as cursor:
+            cursor.execute("select pg_has_role(current_user, %s, 'SET')", (role,))
+            if not one(cursor)[0]:
+                _or_ask(connection, sql.SQL("grant {} to {}").format(name, user))
+
+
+def _or_ask(connection: Connection, statement: sql.Composed) -> None:
+    """Run what needs a right that a plain user may lack; without it, say what an administrator has to run."""
+    with connection.cursor() as cursor:
+        try:
+            cursor.execute(statement)
+        except errors.InsufficientPrivilege:
+            raise Misconfigured(
+                f"The database user '{connection.info.user}' may not set up the staging database; "
+                f"let an administrator run: {statement.as_string(cursor)}; -- then migrate again"
+            ) from None
+
+
+def _make_version_table(connection: Connection) -> None:
+    with connection, connection.cursor() as cursor:
+        cursor.execute("select to_regclass('sync.migration') is not null")
+        if one(cursor)[0]:
+            return
+        for statement in (
+            "create schema if not exists sync",
+            "create table sync.migration (version integer primary key, name text not null,"
+            " applied_at timestamptz not null default clock_timestamp(), checksum text not null)",
+        ):
+            _or_ask(connection, sql.SQL(statement).format())
+
+
+def _pending(connection: Connection, known: Sequence[Migration]) -> list[Migration]:
+    with connection, connection.cursor() as cursor:
+        cursor.execute("select version, name, checksum from sync.migration order by version")
+        applied = {row[0]: (row[1], row[2]) for row in cursor.fetchall()}
+    for version in sorted(set(applied) - {migration.version for migration in known}):
+        raise Misconfigured(
+            f"The staging database has migration {version:04}_{applied[version][0]}, which this version "
+            "does not know: it was migrated by a newer one. Install that version."
+        )
+    for migration in known:
+        if migration.version in applied and applied[migration.version][1] != migration.checksum:
+            raise Misconfigured(
+                f"Migration {migration.version:04}_{migration.name}.sql has changed since it was applied: "
+                "restore the file and put the change into a new migration."
+            )
+    return [migration for migration in known if migration.version not in applied]
+
+
+def _apply(connection: Connection, migration: Migration) -> None:
+    with connection, connection.cursor() as cursor:
+        cursor.execute(migration.text)
+        cursor.execute(
+            "insert into sync.migration (version, name, checksum) values (%s, %s, %s)",
+            (migration.version, migration.name, migration.checksum),
+        )
+
+
+def database_url(said: str | None, environment: Mapping[str, str]) -> str:
+    """The URL on the command line, else P2C_DATABASE_URL, else AIRFLOW_CONN_STAGING_DB (JSON or URI)."""
+    url = said or environment.get("P2C_DATABASE_URL") or environment.get("AIRFLOW_CONN_STAGING_DB", "")
+    if not url:
+        raise Misconfigured(
+            "No staging database is named: set AIRFLOW_CONN_STAGING_DB or pass --database-url."
+        )
+    if not url.lstrip().startswith("{"):
+        return re.sub(r"^postgres://", "postgresql://", url)
+    try:
+        named = json.loads(url)
+        login = quote(named.get("login") or "", safe="")
+        if named.get("password"):
+            login += ":" + quote(named["password"], safe="")
+        extra = named.get("extra") or {}
+        extra = json.loads(extra) if isinstance(extra, str) else extra
+        options = urlencode({name: value for name, value in extra.items() if name.startswith("ssl")})
+        place = f"{named['host']}:{named.get('port') or 5432}"
+        database = quote(named["schema"], safe="")
+    except (ValueError, KeyError, AttributeError):
+        raise Misconfigured(
+            "AIRFLOW_CONN_STAGING_DB is no connection as JSON with host and schema."
+        ) from None
+    return f"postgresql://{login}@{place}/{database}" + (f"?{options}" if options else "")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line; returns the exit code and prints one sentence per outcome."""
+    parser = argparse.ArgumentParser(prog="python -m prospect_to_cash.stores.migrate", description=__doc__)
+    parser.add_argument("--database-url", help="libpq URL of the staging database")
+    parser.add_argument("--cards", type=Path, default=_PROJECT / "dags" / "flows")
+    parser.add_argument("--dbt-project", type=Path, default=_PROJECT / "dbt_project")
+    said = parser.parse_args(arguments)
+    try:
+        reads = [read for card in load_cards(said.cards, said.dbt_project) for read in card.reads]
+        with connect(database_url(said.database_url, os.environ), None, "p2c migrate") as connection:
+            applied = migrate(connection)
+            made = raw_schema.ensure_all(connection, reads)
+    except (P2CError, CardError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"Staging database: {len(applied)} migrations applied, {len(made)} raw tables made.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,154 @@
+"""A source that a test can edit, slow down and break: accounts behind the Dataverse Web API's protocol."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, quote, urlsplit
+
+API = "/api/data/v9.2/"
+ENTITY = "accounts"
+_TERM = re.compile(r"(\w+) (ge|lt|eq) ([^\s()]+)")
+
+
+class Source:
+    """One organisation. ``now`` is its clock; edits bear it, cut to whole seconds as Dataverse does."""
+
+    def __init__(self, page_size: int = 2) -> None:
+        self.organization = str(uuid.uuid4())
+        self.now = datetime.now(UTC).replace(microsecond=0)
+        self.page_size = page_size
+        self.rows: dict[str, dict] = {}
+        self.verbatim: dict[str, bytes] = {}
+        self.version = 1000
+        self.overlapping_pages = False
+        self.spaces = False
+        self.hidden: set[str] = set()
+        self.reads: list[dict[str, str]] = []
+        self.fault: Callable[[int], int | None] = lambda page: None
+        self.gate: tuple[int, threading.Event, threading.Event] | None = None
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server.daemon_threads = True
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def put(self, number: int, at: datetime | None = None, **fields: object) -> str:
+        """Create or edit the account with this number; returns its id."""
+        key = account_id(number)
+        self.version += 1
+        stamp = (at or self.now).astimezone(UTC).replace(microsecond=0)
+        row = {"@odata.etag": f'W/"{self.version}"', "accountid": key, **self.rows.get(key, {}), **fields}
+        row |= {"@odata.etag": f'W/"{self.version}"', "versionnumber": self.version}
+        row["modifiedon"] = stamp.isoformat().replace("+00:00", "Z")
+        self.rows[key] = row
+        self.verbatim.pop(key, None)
+        return key
+
+    def put_bytes(self, number: int, name: bytes) -> str:
+        """An account whose name stands in the answer as these bytes."""
+        key = self.put(number, name="@@")
+        self.verbatim[key] = self.text(key).replace(b"@@", name)
+        return key
+
+    def delete(self, number: int) -> None:
+        del self.rows[account_id(number)]
+
+    def pass_time(self, **by: float) -> None:
+        self.now += timedelta(**by)
+
+    def stop_at_page(self, number: int) -> tuple[threading.Event, threading.Event]:
+        """Hold back the page with this number; returns (it is being asked for, let it go)."""
+        self.gate = (number, threading.Event(), threading.Event())
+        return self.gate[1], self.gate[2]
+
+    def text(self, key: str) -> bytes:
+        return self.verbatim.get(key) or json.dumps(self.rows[key], separators=(",", ":")).encode()
+
+    def page(self, query: dict[str, str]) -> tuple[list[bytes], str | None]:
+        keys = sorted(key for key in self.rows if key not in self.hidden and _matches(self.rows[key], query))
+        after = query.get("$skiptoken", "")
+        left = [key for key in keys if key > after]
+        if after and self.overlapping_pages:
+            left = [max(key for key in keys if key <= after), *left]
+        shown = left[: self.page_size + (1 if after and self.overlapping_pages else 0)]
+        link = None
+        if len(left) > len(shown):
+            rest = "&".join(f"{name}={quote(value)}" for name, value in query.items() if name != "$skiptoken")
+            link = f"{self.url}{API}{ENTITY}?{rest}&$skiptoken={shown[-1]}"
+        return [self.text(key) for key in shown], link
+
+
+def account_id(number: int) -> str:
+    return f"{number:08}-0000-4000-8000-000000000000"
+
+
+def _matches(row: dict, query: dict[str, str]) -> bool:
+    terms = _TERM.findall(query.get("$filter", ""))
+    if any(operator == "eq" for _, operator, _ in terms):
+        return any(row[name] == value for name, _, value in terms)
+    compare = {"ge": lambda a, b: a >= b, "lt": lambda a, b: a < b}
+    return all(
+        row[name] is not None and compare[operator](_moment(row[name]), _moment(value))
+        for name, operator, value in terms
+    )
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
+def _handler(source: Source) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.answer(
+                200, json.dumps({"access_token": "t", "token_type": "Bearer", "expires_in": 3600}).encode()
+            )
+
+        def do_GET(self) -> None:
+            said = urlsplit(self.path)
+            query = {name: values[0] for name, values in parse_qs(said.query).items()}
+            if said.path == API + "WhoAmI":
+                who = {"OrganizationId": source.organization, "UserId": str(uuid.uuid4())}
+                self.answer(200, json.dumps(who).encode())
+                return
+            source.reads.append(query)
+            number = len(source.reads)
+            if source.gate and source.gate[0] == number:
+                source.gate[1].set()
+                source.gate[2].wait(30)
+            if status := source.fault(number):
+                self.answer(status, b'{"error":{"code":"0x0","message":"out of order"}}')
+                return
+            rows, link = source.page(query)
+            tail = b',"@odata.nextLink":' + json.dumps(link).encode() if link else b""
+            between = b", " if source.spaces else b","
+            self.answer(200, b'{"@odata.context":"c","value":[' + between.join(rows) + b"]" + tail + b"}")
+
+        def answer(self, status: int, body: bytes) -> None:
+            self.send_response_only(status)
+            self.send_header("Date", format_datetime(source.now, usegmt=True))
+            self.send_header("Content-Type", "application/json; odata.metadata=minimal")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    return Handler
