@@ -1,0 +1,74 @@
+{#
+  Incremental strategy `diff_write`: make the target equal to the rows just computed and touch nothing else.
+  Rows that vanished or differ are deleted, rows that are missing are inserted, equal rows keep their place.
+  With config `diff_scope: landed` and var scope 'changed' the computed rows are only those that landed since the
+  last cut: then a target row whose key was not computed stays.
+#}
+{% macro get_incremental_diff_write_sql(arg_dict) %}
+    {%- set keys = arg_dict["unique_key"] -%}
+    {%- set keys = [keys] if keys is string else keys -%}
+    {%- set columns = arg_dict["dest_columns"] | map(attribute="quoted") | list -%}
+    {%- set narrowed = config.get("diff_scope") == "landed" and var("scope") == "changed" -%}
+    {%- set same_key -%}
+        {%- for key in keys %}{{ " and " if not loop.first }}new_row.{{ key }} = old_row.{{ key }}{% endfor -%}
+    {%- endset -%}
+
+    delete from {{ arg_dict["target_relation"] }} as old_row
+    {% if narrowed -%}
+    using {{ arg_dict["temp_relation"] }} as new_row
+    where
+        {{ same_key }}
+        and (
+            {%- for column in columns %}{{ ", " if not loop.first }}old_row.{{ column }}{% endfor -%}
+        ) is distinct from (
+            {%- for column in columns %}{{ ", " if not loop.first }}new_row.{{ column }}{% endfor -%}
+        );
+    {%- else -%}
+    where not exists (
+        select 1
+        from {{ arg_dict["temp_relation"] }} as new_row
+        where
+            {{ same_key }}
+            and (
+                {%- for column in columns %}{{ ", " if not loop.first }}old_row.{{ column }}{% endfor -%}
+            ) is not distinct from (
+                {%- for column in columns %}{{ ", " if not loop.first }}new_row.{{ column }}{% endfor -%}
+            )
+    );
+    {%- endif %}
+
+    insert into {{ arg_dict["target_relation"] }} ({{ columns | join(", ") }})
+    select {{ columns | join(", ") }}
+    from {{ arg_dict["temp_relation"] }} as new_row
+    where not exists (
+        select 1 from {{ arg_dict["target_relation"] }} as old_row where {{ same_key }}
+    )
+{% endmacro %}
+
+
+{#
+  A model whose contract has changed is built anew, alone and by itself: columns of other types cannot be appended.
+  Compared are names and types of the contract with those of the relation.
+#}
+{% macro should_full_refresh() %}
+    {%- set said = config.get("full_refresh") -%}
+    {%- set said = flags.FULL_REFRESH if said is none else said -%}
+    {%- if said or not execute or model.resource_type != "model" or not config.get("contract").enforced -%}
+        {{ return(said) }}
+    {%- endif -%}
+    {%- set relation = load_cached_relation(this) -%}
+    {%- if relation is none -%}
+        {{ return(false) }}
+    {%- endif -%}
+    {%- set standing = run_query(
+        "select attname, format_type(atttypid, atttypmod) from pg_attribute where attrelid = '" ~ relation
+        ~ "'::regclass and attnum > 0 and not attisdropped order by attname"
+    ) -%}
+    {%- set found = [] -%}
+    {%- for row in standing.rows -%}{%- do found.append(row[0] ~ " " ~ row[1]) -%}{%- endfor -%}
+    {%- set wanted = [] -%}
+    {%- for name, column in model.columns.items() -%}
+        {%- do wanted.append(name ~ " " ~ column.data_type) -%}
+    {%- endfor -%}
+    {{ return(found != wanted | sort) }}
+{% endmacro %}

@@ -1,0 +1,40 @@
+with products as (
+
+    select * from {{ ref('canonical_products') }}
+
+),
+
+kept_back as (
+
+    select distinct source_key from {{ ref('violations_products') }} where effect in ('block', 'exclude')
+
+),
+
+bodies as materialized (
+
+    select
+        products.source_key,
+        products.product_number,
+        jsonb_build_object(
+            'pricelevelid@odata.bind', '/pricelevels(' || products.price_list_id || ')'
+        ) as body
+    from products
+    where
+        products.operation = 'upsert'
+        and not exists (select 1 from kept_back where kept_back.source_key = products.source_key)
+
+)
+
+select
+    source_key,
+    product_number as record,
+    '' as company,
+    jsonb_build_object('productnumber', product_number) as target_key,
+    body,
+    {{ body_hash('body') }} as body_hash,
+    array['product_prices:' || source_key] as requires,
+    source_key as document,
+    3 as ordinal,
+    'upsert' as operation,
+    null::text as if_match
+from bodies

@@ -1,0 +1,33 @@
+with source as (
+
+    select
+        raw.key,
+        raw.deleted_at,
+        raw.absent_reads,
+        r.*
+    from {{ source('finops', 'customer_groups') }} as raw,
+        json_to_record(raw.payload) as r (
+            "dataAreaId" text,
+            "CustomerGroupId" text
+        )
+    where {{ landed('finops') }}
+
+),
+
+renamed as (
+
+    select
+        -- keys
+        key as source_key,
+        lower("dataAreaId") as company,
+        {{ clean('"CustomerGroupId"') }} as customer_group_id,
+
+        -- fate
+        deleted_at is not null as is_deleted,
+        absent_reads
+
+    from source
+
+)
+
+select * from renamed

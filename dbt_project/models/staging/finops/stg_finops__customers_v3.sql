@@ -1,0 +1,41 @@
+with source as (
+
+    select
+        raw.key,
+        raw.deleted_at,
+        raw.absent_reads,
+        r.*
+    from {{ source('finops', 'customers_v3') }} as raw,
+        json_to_record(raw.payload) as r (
+            "dataAreaId" text,
+            "CustomerAccount" text,
+            "PartyNumber" text,
+            "OnHoldStatus" text,
+            "IsExternallyMaintained" text
+        )
+    where {{ landed('finops') }}
+
+),
+
+renamed as (
+
+    select
+        -- keys
+        key as source_key,
+        lower("dataAreaId") as company,
+        {{ clean('"CustomerAccount"') }} as customer_account,
+        {{ clean('"PartyNumber"') }} as party_number,
+
+        -- attributes
+        coalesce({{ clean('"OnHoldStatus"') }}, 'No') as on_hold_status,
+        coalesce("IsExternallyMaintained" = 'Yes', false) as is_externally_maintained,
+
+        -- fate
+        deleted_at is not null as is_deleted,
+        absent_reads
+
+    from source
+
+)
+
+select * from renamed

@@ -1,0 +1,58 @@
+with source as (
+
+    select
+        raw.key,
+        raw.deleted_at,
+        raw.absent_reads,
+        r.*
+    from {{ source('finops', 'sellable_released_products') }} as raw,
+        json_to_record(raw.payload) as r (
+            "dataAreaId" text,
+            "ProductNumber" text,
+            "ProductName" text,
+            "ProductDescription" text,
+            "ProductType" text,
+            "CurrencyCode" text,
+            "SalesPrice" text,
+            "UnitCost" text,
+            "SalesUnitSymbol" text,
+            "SalesUnitDecimalPrecision" text,
+            "IsSalesStopped" text
+        )
+    where {{ landed('finops') }}
+
+),
+
+renamed as (
+
+    select
+        -- keys
+        key as source_key,
+        lower("dataAreaId") as company,
+        {{ clean('"ProductNumber"') }} as product_number,
+
+        -- attributes
+        {{ clean('"ProductName"') }} as product_name,
+        {{ clean('"ProductDescription"') }} as product_description,
+        {{ clean('"ProductType"') }} as product_type,
+        upper({{ clean('"CurrencyCode"') }}) as currency_code,
+        {{ safe_numeric('"SalesPrice"') }} as sales_price_amount,
+        {{ safe_numeric('"UnitCost"') }} as unit_cost_amount,
+        {{ clean('"SalesUnitSymbol"') }} as unit_symbol,
+        {{ safe_integer('"SalesUnitDecimalPrecision"') }} as decimals,
+        coalesce("IsSalesStopped" = 'Yes', false) as is_stopped,
+        {{ unreadable({
+            '"SalesPrice"': "numeric",
+            '"UnitCost"': "numeric",
+            '"SalesUnitDecimalPrecision"': "integer",
+        }) }} as unreadable,
+
+        -- fate
+        deleted_at is not null as is_deleted,
+        absent_reads
+
+    from source
+
+)
+
+select * from renamed

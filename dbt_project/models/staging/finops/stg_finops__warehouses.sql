@@ -1,0 +1,35 @@
+with source as (
+
+    select
+        raw.key,
+        raw.deleted_at,
+        raw.absent_reads,
+        r.*
+    from {{ source('finops', 'warehouses') }} as raw,
+        json_to_record(raw.payload) as r (
+            "dataAreaId" text,
+            "WarehouseId" text,
+            "OperationalSiteId" text
+        )
+    where {{ landed('finops') }}
+
+),
+
+renamed as (
+
+    select
+        -- keys
+        key as source_key,
+        lower("dataAreaId") as company,
+        {{ clean('"WarehouseId"') }} as warehouse_id,
+        {{ clean('"OperationalSiteId"') }} as site_id,
+
+        -- fate
+        deleted_at is not null as is_deleted,
+        absent_reads
+
+    from source
+
+)
+
+select * from renamed

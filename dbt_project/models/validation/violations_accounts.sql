@@ -1,0 +1,232 @@
+with accounts as (
+
+    select * from {{ ref('canonical_accounts') }}
+
+),
+
+-- whose contents count: records that are to be sent
+checked as (
+
+    select * from accounts where operation is not null
+
+),
+
+rules as (
+
+    select * from {{ ref('rules') }} where flow = 'accounts'
+
+),
+
+known_currencies as (
+
+    select currency_code from {{ ref('stg_finops__currencies') }} where not is_deleted
+
+),
+
+known_companies as (
+
+    select company from {{ ref('stg_finops__legal_entities') }}
+    where not is_deleted and (company = any({{ served_companies() }}) or {{ served_companies() }} is null)
+
+),
+
+-- what the company must have, looked up once per company
+settings as (
+
+    select
+        known_companies.company,
+        exists (
+            select 1 from {{ ref('stg_finops__customer_groups') }} as groups
+            where groups.company = known_companies.company and not groups.is_deleted
+                and lower(groups.customer_group_id) = lower({{ literal(var('customer_group_id')) }})
+        ) as has_customer_group,
+        {{ literal(var('site_id')) }} = '' or exists (
+            select 1 from {{ ref('stg_finops__operational_sites') }} as sites
+            where sites.company = known_companies.company and not sites.is_deleted
+                and lower(sites.site_id) = lower({{ literal(var('site_id')) }})
+        ) as has_site,
+        {{ literal(var('warehouse_id')) }} = '' or exists (
+            select 1 from {{ ref('stg_finops__warehouses') }} as warehouses
+            where warehouses.company = known_companies.company and not warehouses.is_deleted
+                and lower(warehouses.warehouse_id) = lower({{ literal(var('warehouse_id')) }})
+                and (
+                    {{ literal(var('site_id')) }} = '' or warehouses.site_id is null
+                    or lower(warehouses.site_id) = lower({{ literal(var('site_id')) }})
+                )
+        ) as has_warehouse
+    from known_companies
+
+),
+
+by_fate as (
+
+    select
+        source_key,
+        case fate
+            when 'deleted' then 'account_deleted'
+            when 'merged' then 'account_merged'
+            when 'filtered' then 'account_not_customer'
+            when 'inactive' then 'account_inactive'
+        end as broken_rule,
+        '' as field,
+        '' as value
+    from accounts
+    where operation is null
+
+),
+
+customers_left as (
+
+    select
+        source_key,
+        'customer_left_active' as broken_rule,
+        'statecode' as field,
+        fate as value
+    from accounts
+    where operation is null and is_our_customer and customer_on_hold_status <> 'All'
+
+),
+
+by_record as (
+
+    select
+        checked.source_key,
+        broken.broken_rule,
+        broken.field,
+        coalesce(broken.value, '') as value
+    from checked
+    left join settings on settings.company = checked.company
+    left join known_currencies on known_currencies.currency_code = checked.currency_code
+    cross join lateral (
+        values
+        ('account_number_unassigned', 'accountnumber', '', checked.account_number is null),
+        ('account_number_shared', 'accountnumber', checked.account_number, checked.is_number_shared),
+        ('account_number_too_long', 'accountnumber', checked.account_number, length(checked.account_number) > 20),
+        ('account_name_blank', 'name', '', checked.account_name is null),
+        ('account_name_too_long', 'name', length(checked.account_name)::text, length(checked.account_name) > 100),
+        ('currency_blank', 'transactioncurrencyid', '', checked.currency_code is null),
+        (
+            'currency_missing', 'transactioncurrencyid', checked.currency_code,
+            checked.currency_code is not null and known_currencies.currency_code is null
+        ),
+        ('company_unmapped', 'company', checked.company_text, checked.company is null),
+        ('company_unknown', 'company', checked.company, checked.company is not null and settings.company is null),
+        ('customer_group_missing', 'company', {{ literal(var('customer_group_id')) }}, not settings.has_customer_group),
+        ('site_missing', 'company', {{ literal(var('site_id')) }}, not settings.has_site),
+        ('warehouse_missing', 'company', {{ literal(var('warehouse_id')) }}, not settings.has_warehouse),
+        (
+            'country_unmapped', 'address1_country', checked.country_text,
+            checked.country_text is not null and checked.country_iso2 is null
+        ),
+        (
+            'country_unmapped', 'address2_country', checked.delivery_country_text,
+            checked.delivery_country_text is not null and checked.delivery_country_iso2 is null
+        ),
+        (
+            'state_unmapped', 'address1_stateorprovince', checked.state_text,
+            checked.state_text is not null and checked.state_id is null and checked.has_states
+        ),
+        (
+            'state_unmapped', 'address2_stateorprovince', checked.delivery_state_text,
+            checked.delivery_state_text is not null and checked.delivery_state_id is null
+            and checked.has_delivery_states
+        ),
+        (
+            'state_not_sent', 'address1_stateorprovince', checked.state_text,
+            checked.state_text is not null and checked.country_iso2 is not null and not checked.has_states
+        ),
+        (
+            'state_not_sent', 'address2_stateorprovince', checked.delivery_state_text,
+            checked.delivery_state_text is not null and checked.delivery_country_iso2 is not null
+            and not checked.has_delivery_states
+        ),
+        (
+            'customer_on_hold', 'statecode', checked.customer_on_hold_status,
+            {{ literal(var('account_deactivation')) }} = 'on_hold' and not checked.is_our_customer
+            and checked.customer_on_hold_status <> 'No'
+        )
+    ) as broken (broken_rule, field, value, is_broken)
+    where broken.is_broken
+
+),
+
+too_long as (
+
+    select
+        checked.source_key,
+        'value_too_long' as broken_rule,
+        measured.field,
+        measured.longest::text as value
+    from checked
+    cross join lateral (
+        values
+        ('telephone1', checked.phone, 255),
+        ('fax', checked.fax, 255),
+        ('emailaddress1', checked.email, 255),
+        ('websiteurl', checked.web_site, 255),
+        ('primarytwitterid', checked.twitter, 255),
+        ('address1_line1', checked.street, 250),
+        ('address1_city', checked.city, 60),
+        ('address1_postalcode', checked.postal_code, 10),
+        ('address2_line1', checked.delivery_street, 250),
+        ('address2_city', checked.delivery_city, 60),
+        ('address2_postalcode', checked.delivery_postal_code, 10)
+    ) as measured (field, said, longest)
+    where length(measured.said) > measured.longest
+
+),
+
+unreadable as (
+
+    select
+        checked.source_key,
+        'value_unreadable' as broken_rule,
+        bad.field,
+        bad.said as value
+    from checked
+    cross join lateral jsonb_each_text(checked.unreadable) as bad (field, said)
+    where checked.unreadable is not null
+
+),
+
+poison as (
+
+    select
+        key as source_key,
+        'payload_unreadable' as broken_rule,
+        coalesce(field, '') as field,
+        reason as value
+    from {{ source('landing', 'quarantine') }}
+    where
+        env_id = {{ literal(var('sales_env_id')) }}
+        and system = 'sales' and entity = 'accounts' and resolved_at is null
+
+),
+
+broken as (
+
+    select * from by_fate
+    union all
+    select * from customers_left
+    union all
+    select * from by_record
+    union all
+    select * from too_long
+    union all
+    select * from unreadable
+    union all
+    select * from poison
+
+)
+
+select
+    broken.source_key,
+    coalesce(accounts.account_number, broken.source_key) as record,
+    coalesce(accounts.company, '') as company,
+    broken.broken_rule,
+    rules.effect,
+    broken.field,
+    broken.value
+from broken
+left join accounts on accounts.source_key = broken.source_key
+left join rules on rules.rule = broken.broken_rule

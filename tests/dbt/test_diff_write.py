@@ -1,0 +1,168 @@
+"""Diff-write: what is equal is not touched, what vanished goes, and a narrowed build ends where a full one does."""
+
+import random
+
+import pytest
+
+from tests.dbt.warehouse import CHF, SEK, guid
+
+RELATIONS = (
+    "staging.stg_sales__accounts",
+    "staging.stg_finops__customers_v3",
+    "canonical.canonical_accounts",
+    "validation.violations_accounts",
+    "outbound.outbound_sales__account_numbers",
+    "outbound.outbound_finops__accounts",
+)
+
+
+def writers(warehouse) -> dict[str, dict[str, str]]:
+    """{relation: {row: the transaction that wrote it}}."""
+    return {
+        relation: {
+            row["said"]: row["writer"]
+            for row in warehouse.rows(f"select t::text as said, t.xmin::text as writer from {relation} as t")
+        }
+        for relation in RELATIONS
+    }
+
+
+def contents(warehouse) -> dict[str, list[str]]:
+    return {relation: sorted(rows) for relation, rows in writers(warehouse).items()}
+
+
+@pytest.fixture
+def built(fresh_warehouse):
+    for n in range(20):
+        fresh_warehouse.account(n)
+    fresh_warehouse.account(20, accountnumber=None)
+    fresh_warehouse.account(21, name=None)
+    fresh_warehouse.build("accounts")
+    return fresh_warehouse
+
+
+def test_a_build_of_the_same_records_touches_no_row(built):
+    before = writers(built)
+
+    built.build("accounts")
+
+    assert len(before["outbound.outbound_finops__accounts"]) == 21
+    assert writers(built) == before
+
+
+def test_one_changed_record_touches_one_row_of_each_relation(built):
+    before = writers(built)
+    cut = built.cut()
+    built.account(3, telephone1="+1 206 555 0100")
+
+    built.build("accounts", scope="changed", cut_from=cut)
+
+    after = writers(built)
+    for relation in ("staging.stg_sales__accounts", "canonical.canonical_accounts", "outbound.outbound_finops__accounts"):
+        assert len(after[relation].items() - before[relation].items()) == 1
+        assert len(after[relation]) == len(before[relation])
+    assert after["validation.violations_accounts"] == before["validation.violations_accounts"]
+
+
+def test_a_violation_goes_when_its_record_is_mended_and_the_envelope_comes(built):
+    cut = built.cut()
+    key = built.account(21)
+
+    built.build("accounts", scope="changed", cut_from=cut)
+
+    assert built.violations("accounts", key) == {}
+    assert built.envelope("finops__accounts", key)
+
+
+def test_an_envelope_goes_when_its_record_breaks_a_rule(built):
+    cut = built.cut()
+    key = built.account(5, name=None)
+
+    built.build("accounts", scope="changed", cut_from=cut)
+
+    assert built.envelope("finops__accounts", key) is None
+
+
+def test_a_narrowed_build_takes_in_only_what_landed_since_the_cut(built):
+    built.account(5, name="Not yet")
+    cut = built.cut()
+    built.account(6, name="New")
+
+    built.build("accounts", scope="changed", cut_from=cut)
+
+    names = {
+        n: built.one(
+            "select account_name from canonical.canonical_accounts where source_key = %s", guid("account", n)
+        )
+        for n in (5, 6)
+    }
+    assert names == {5: "Account 5", 6: "New"}
+
+
+def test_records_of_another_environment_leave_with_it(built):
+    built.build("accounts", sales_env_id="org-2")
+
+    assert built.one("select count(*) from staging.stg_sales__accounts") == 0
+    assert built.one("select count(*) from outbound.outbound_finops__accounts") == 0
+
+
+def test_a_contract_that_changed_is_built_anew_by_itself(built):
+    built.run(
+        """
+        alter table canonical.canonical_accounts drop column memo;
+        alter table canonical.canonical_accounts add column left_over text;
+        alter table outbound.outbound_finops__accounts alter column ordinal type bigint;
+        alter table staging.stg_sales__accounts drop column memo;
+        """
+    )
+    built.account(3, description="Met at a fair")
+
+    built.build("accounts")
+
+    columns = built.rows(
+        """
+        select column_name, data_type from information_schema.columns
+        where table_schema in ('canonical', 'outbound') and column_name in ('memo', 'left_over', 'ordinal')
+            and table_name in ('canonical_accounts', 'outbound_finops__accounts')
+        """
+    )
+    assert {(row["column_name"], row["data_type"]) for row in columns} == {("memo", "text"), ("ordinal", "integer")}
+    assert built.envelope("finops__accounts", guid("account", 3))["body"]["SalesMemo"] == "Met at a fair"
+
+
+def test_after_random_changes_a_narrowed_build_ends_where_a_full_one_does(built):
+    random.seed(7)
+    for _ in range(4):
+        cut = built.cut()
+        for _ in range(random.randint(1, 8)):
+            change(built, random.randrange(30))
+        built.build("accounts", scope="changed", cut_from=cut)
+    narrowed = contents(built)
+
+    built.build("accounts", "--full-refresh")
+
+    assert contents(built) == narrowed
+    assert len(narrowed["outbound.outbound_finops__accounts"]) > 10
+
+
+def change(warehouse, n: int) -> None:
+    what = random.choice(("rename", "break", "number", "delete", "currency", "customer", "poison", "reference"))
+    if what == "rename":
+        warehouse.account(n, name=f"Renamed {random.random()}")
+    elif what == "break":
+        warehouse.account(n, address1_country="Ruritania", creditlimit="12x")
+    elif what == "number":
+        warehouse.account(n, accountnumber=random.choice((None, "A-0001", "a-0002")))
+    elif what == "delete":
+        warehouse.vanish("sales", "accounts", guid("account", n))
+    elif what == "currency":
+        warehouse.account(n, _transactioncurrencyid_value=random.choice((CHF, SEK, None)))
+    elif what == "customer":
+        customer = {"dataAreaId": "usmf", "CustomerAccount": f"a-{n:04}", "IsExternallyMaintained": "Yes"}
+        warehouse.land("finops", "CustomersV3", customer)
+    elif what == "poison":
+        warehouse.account(n)
+        warehouse.run("delete from raw.quarantine where key = %s", guid("account", n))
+        warehouse.quarantine("sales", "accounts", guid("account", n), "name")
+    else:
+        warehouse.land("finops", "Currencies", {"CurrencyCode": random.choice(("SEK", "NOK"))})

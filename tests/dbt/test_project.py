@@ -1,0 +1,150 @@
+"""The project itself: who reads whom, the rule catalogue, the envelope, and that its own unit tests pass."""
+
+import csv
+import json
+import re
+
+import pytest
+import yaml
+
+from tests.dbt.warehouse import DBT_PROJECT, ROOT
+
+LAYERS = {
+    "staging": {"source"},
+    "canonical": {"staging", "seeds"},
+    "validation": {"canonical", "staging", "seeds", "source"},
+    "outbound": {"canonical", "validation"},
+}
+RULES = list(csv.DictReader((DBT_PROJECT / "seeds" / "rules.csv").open(encoding="utf-8")))
+
+
+@pytest.fixture(scope="module")
+def manifest(only_warehouse):
+    return only_warehouse.parsed().to_dict()
+
+
+@pytest.fixture(scope="module")
+def models(manifest):
+    found = [node for node in manifest["nodes"].values() if node["resource_type"] == "model"]
+    assert len(found) > 20
+    return found
+
+
+def emitted(flow: str) -> set[str]:
+    """Rules that a violations model can put into a row."""
+    text = (DBT_PROJECT / "models" / "validation" / f"violations_{flow}.sql").read_text(encoding="utf-8")
+    catalogue = {row["rule"] for row in RULES}
+    named = {word for word in re.findall(r"'([a-z]+(?:_[a-z]+)+)'", text) if word in catalogue}
+    branches = set(re.findall(r"(?:then|else|\(\s*)\s*'([a-z]+_[a-z_]+)'(?:,| as broken_rule|\s+when|\s+else|\s+end)", text))
+    return named | branches
+
+
+def test_a_layer_reads_only_what_it_may(manifest, models):
+    for model in models:
+        layer = model["schema"]
+        for name in model["depends_on"]["nodes"]:
+            kind = name.split(".")[0]
+            read = {"source": "source", "seed": "seeds"}.get(kind) or manifest["nodes"][name]["schema"]
+            assert read in LAYERS[layer], f"{model['name']} ({layer}) reads {name}"
+
+
+def test_validation_reads_no_raw_table_but_the_quarantine(models):
+    sources = {
+        name for model in models if model["schema"] == "validation"
+        for name in model["depends_on"]["nodes"] if name.startswith("source.")
+    }  # fmt: skip
+    assert sources == {"source.prospect_to_cash.landing.quarantine"}
+
+
+def test_every_rule_that_is_emitted_is_in_the_catalogue_and_the_reverse():
+    flows = {row["flow"] for row in RULES}
+    assert flows == {"accounts", "products"}
+    for flow in flows:
+        assert emitted(flow) == {row["rule"] for row in RULES if row["flow"] == flow}
+
+
+def test_every_rule_says_what_is_wrong_and_what_to_do_and_where_it_comes_from():
+    for row in RULES:
+        assert row["effect"] in ("block", "exclude", "warn")
+        assert row["sentence"].endswith(".")
+        assert row["remedy"].endswith(".")
+        assert row["source"]
+        assert set(re.findall(r"{(.*?)}", row["sentence"] + row["remedy"])) <= {"record", "field", "value"}
+
+
+def test_every_outbound_model_has_the_same_envelope(models):
+    envelopes = {
+        json.dumps([(name, column["data_type"]) for name, column in model["columns"].items()])
+        for model in models
+        if model["schema"] == "outbound"
+    }
+
+    assert len(envelopes) == 1
+    assert [name for name, _ in json.loads(envelopes.pop())] == [
+        "source_key", "record", "company", "target_key", "body", "body_hash", "requires", "document",
+        "ordinal", "operation", "if_match",
+    ]  # fmt: skip
+
+
+def test_every_write_of_a_card_has_its_outbound_model_with_the_flows_tag(manifest):
+    for path in (ROOT / "dags" / "flows").glob("*.yaml"):
+        card = yaml.safe_load(path.read_text(encoding="utf-8"))
+        for write in card["writes"]:
+            name = f"model.prospect_to_cash.outbound_{write['system']}__{write['name']}"
+            if path.stem in ("accounts", "products"):
+                assert path.stem in manifest["nodes"][name]["tags"]
+
+
+def test_every_model_has_a_tag_a_description_and_one_yml_beside_it(models):
+    for model in models:
+        assert model["tags"], model["name"]
+        assert model["description"], model["name"]
+        assert model["patch_path"].endswith(f"/{model['name']}.yml")
+
+
+def test_staging_reads_exactly_the_columns_that_its_source_lists(manifest, models):
+    sources = {source["name"]: source for source in manifest["sources"].values() if source["source_name"] != "landing"}
+    assert len(sources) == 17
+    keys = {"accountid", "productid", "productpricelevelid", "pricelevelid", "uomid", "uomschedules",
+            "uomscheduleid", "transactioncurrencyid"}  # fmt: skip
+    for source in sources.values():
+        (model,) = [m for m in models if m["schema"] == "staging" and source["unique_id"] in m["depends_on"]["nodes"]]
+        record = re.search(r"json_to_record\(.*?\) as r \((.*?)\n {8}\)", model["raw_code"], re.S)[1]
+        parsed = {name.strip('"') for name in re.findall(r'^\s*("?[@\w.]+"?) text', record, re.M)} - {"@odata.etag"}
+        assert parsed == set(source["columns"]) - keys, model["name"]
+
+
+def test_every_field_that_is_asked_for_exists_in_the_published_schema(manifest):
+    singular = {"accounts": "account", "products": "product", "productpricelevels": "productpricelevel",
+                "pricelevels": "pricelevel", "uoms": "uom", "uomschedules": "uomschedule",
+                "transactioncurrencies": "transactioncurrency"}  # fmt: skip
+    folder = ROOT / "sandbox" / "schemas"
+    for name, entity in singular.items():
+        with (folder / "sales" / f"{entity}.csv").open(encoding="utf-8") as file:
+            fields = {row["field"] for row in csv.DictReader(file)}
+        source = manifest["sources"][f"source.prospect_to_cash.sales.{name}"]
+        for column in source["columns"]:
+            lookup = re.fullmatch(r"_(\w+)_value", column)
+            assert (lookup[1] if lookup else column) in fields, f"{name}.{column}"
+
+
+def test_the_language_that_is_set_is_one_of_the_languages():
+    languages = {row["language_id"] for row in csv.DictReader((DBT_PROJECT / "seeds/code_maps/language.csv").open())}
+    for preset in ("templates_2017", "templates_direct"):
+        said = yaml.safe_load((DBT_PROJECT / "vars" / f"{preset}.yml").read_text(encoding="utf-8"))
+        assert said["language_id"] in languages
+
+
+def test_a_preset_sets_only_vars_that_the_project_has():
+    project = yaml.safe_load((DBT_PROJECT / "dbt_project.yml").read_text(encoding="utf-8"))
+    for path in (DBT_PROJECT / "vars").glob("*.yml"):
+        assert set(yaml.safe_load(path.read_text(encoding="utf-8"))) <= set(project["vars"])
+
+
+def test_the_unit_tests_beside_the_models_pass(warehouse):
+    warehouse.build("accounts")
+    warehouse.build("products")
+
+    answer = warehouse.unit_tests()
+
+    assert len(answer.result.results) > 20
