@@ -1,0 +1,14 @@
+# Airflow with our flows, for docker-compose.yaml and for any registry of your own.
+FROM apache/airflow:3.3.2
+
+COPY --chown=airflow:0 requirements.txt pyproject.toml README.md LICENSE /opt/airflow/
+# Airflow itself is pinned beside the rest, so that no dependency can replace the version of the image.
+RUN pip install --no-cache-dir --requirement /opt/airflow/requirements.txt
+
+COPY --chown=airflow:0 plugins /opt/airflow/plugins
+COPY --chown=airflow:0 dbt_project /opt/airflow/dbt_project
+COPY --chown=airflow:0 dags /opt/airflow/dags
+RUN pip install --no-cache-dir --no-deps --editable /opt/airflow && mkdir -p /opt/airflow/dbt
+
+ENV P2C_DBT_HOME=/opt/airflow/dbt \
+    DBT_SEND_ANONYMOUS_USAGE_STATS=False

@@ -1,0 +1,65 @@
+"""Figures as a table for people and as JSON lines for comparisons over time."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench.machine import machine
+
+
+@dataclass(frozen=True)
+class Figure:
+    """So many rows in so many seconds."""
+
+    what: str
+    rows: int
+    seconds: float
+
+    def values(self) -> dict[str, object]:
+        return {
+            "what": self.what,
+            "rows": self.rows,
+            "seconds": round(self.seconds, 3),
+            "rows_per_second": round(self.rows / self.seconds),
+        }
+
+    def line(self) -> dict[str, str]:
+        return {
+            "what": self.what,
+            "rows": f"{self.rows:,}",
+            "s": f"{self.seconds:.2f}",
+            "rows/s": f"{self.rows / self.seconds:,.0f}",
+        }
+
+
+def show(lines: Sequence[Mapping[str, str]]) -> None:
+    """Print a table; the keys of the first line are its header, numbers stand right."""
+    if not lines:
+        return
+    header = list(lines[0])
+    widths = {name: max(len(name), *(len(line[name]) for line in lines)) for name in header}
+    first = header[0]
+
+    def row(line: Mapping[str, str]) -> str:
+        cells = [
+            line[name].ljust(widths[name]) if name == first else line[name].rjust(widths[name])
+            for name in header
+        ]
+        return "  ".join(cells).rstrip()
+
+    print(row({name: name for name in header}))
+    print("  ".join("-" * widths[name] for name in header))
+    for line in lines:
+        print(row(line))
+
+
+def append(path: Path | None, bench: str, measured: Sequence[Mapping[str, object]]) -> None:
+    """Add a JSON object per measurement to `path`, with the moment and the machine; None writes nothing."""
+    if path is None:
+        return
+    about = {"bench": bench, "at": datetime.now(UTC).isoformat(timespec="seconds"), **machine()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as file:
+        file.writelines(json.dumps({**about, **values}) + "\n" for values in measured)

@@ -1,0 +1,1 @@
+"""What runs on one machine without Docker: installation, embedded Postgres, sandboxes, Airflow."""

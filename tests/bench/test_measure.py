@@ -1,0 +1,42 @@
+import os
+import sys
+
+from bench.measure import Sample, Usage, run_measured
+
+
+def test_a_program_is_measured_by_time_processor_and_highest_memory(tmp_path):
+    program = "import time; held = bytearray(120 * 2**20); time.sleep(0.4); print('done')"
+
+    usage = run_measured([sys.executable, "-c", program], os.environ, tmp_path, tmp_path / "run.log")
+
+    assert (tmp_path / "run.out").read_text() == "done\n"
+    assert 0.4 < usage.seconds < 20
+    assert 0 < usage.cpu_seconds < usage.seconds + 1
+    assert 120 < usage.peak_mib < 300
+    assert len(usage.samples) >= 4
+    assert max(sample.mib for sample in usage.samples) > 100
+
+
+def test_the_children_of_a_program_count_in_the_samples(tmp_path):
+    child = "import time; held = bytearray(100 * 2**20); time.sleep(0.6)"
+    program = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
+
+    usage = run_measured([sys.executable, "-c", program], os.environ, tmp_path, tmp_path / "run.log")
+
+    assert max(sample.mib for sample in usage.samples) > 100
+
+
+def test_the_peak_of_a_task_is_looked_for_in_its_own_time():
+    usage = Usage(0, 9, 1, 500, [Sample(10, 100), Sample(11, 300), Sample(12, 200), Sample(13, 500)])
+
+    assert usage.peak_between(10.5, 12) == 300
+    assert usage.peak_between(20, 30) == 0
+
+
+def test_a_program_that_fails_is_told_by_its_exit_code_and_its_log(tmp_path):
+    program = "import sys; print('nothing to eat', file=sys.stderr); sys.exit(3)"
+
+    usage = run_measured([sys.executable, "-c", program], os.environ, tmp_path, tmp_path / "run.log")
+
+    assert usage.exit_code == 3
+    assert (tmp_path / "run.log").read_text() == "nothing to eat\n"
