@@ -9,10 +9,11 @@ from airflow.sdk import DAG, Param, TaskGroup, chain
 from airflow.timetables.interval import CronDataIntervalTimetable
 from prospect_to_cash.operators.extract_to_raw import ExtractToRaw
 
+from prospect_to_cash.dbt_build import DBT_PROJECT
 from prospect_to_cash.flow_card import FlowCard, load_cards
 from prospect_to_cash.operators.load_outbound import LoadOutbound
 from prospect_to_cash.operators.report import ReportRun
-from prospect_to_cash.operators.transform import DBT_PROJECT, TransformFlow
+from prospect_to_cash.operators.transform import TransformFlow
 
 PARAMS = {
     "dry_run": Param(False, type="boolean", title="Dry run", description="Plan everything, send nothing."),

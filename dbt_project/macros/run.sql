@@ -25,9 +25,9 @@
 {# The companies that the connection d365_finops serves, lower case; null when it names none (then all count). #}
 {% macro served_companies() -%}
     {%- if var("companies") -%}
-        {{ literal("{" ~ var("companies") | map("lower") | join(",") ~ "}") }}::text []
+        {{ literal("{" ~ var("companies") | map("lower") | join(",") ~ "}") }}::text[]
     {%- else -%}
-        null::text []
+        null::text[]
     {%- endif -%}
 {%- endmacro %}
 

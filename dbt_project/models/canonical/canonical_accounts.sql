@@ -124,12 +124,16 @@ numbered as (
             else 'active'
         end as fate,
         {%- set company_from = choice('company_from', ['fixed', 'business_unit', 'owner_team', 'column']) %}
+        {%- set company_text = {
+            'fixed': 'null::text',
+            'business_unit': 'accounts.business_unit_id',
+            'owner_team': 'accounts.owner_team_id',
+            'column': 'accounts.company_text',
+        }[company_from] %}
+        {{ company_text }} as company_text_used,
         {%- if company_from == 'fixed' %}
-        null::text as company_text_of_sales,
         {{ company_or_first('fixed_company') }} as company,
         {%- else %}
-        {{ {'business_unit': 'accounts.business_unit_id', 'owner_team': 'accounts.owner_team_id',
-            'column': 'accounts.company_text'}[company_from] }} as company_text_of_sales,
         companies.company,
         {%- endif %}
         concat(
@@ -143,11 +147,7 @@ numbered as (
         ) = '' as is_delivery_address_blank
     from accounts
     left join assigned_numbers on assigned_numbers.source_key = accounts.source_key
-    {%- if company_from != 'fixed' %}
-    left join companies
-        on lower(companies.sales_value) = lower({{ {'business_unit': 'accounts.business_unit_id',
-            'owner_team': 'accounts.owner_team_id', 'column': 'accounts.company_text'}[company_from] }})
-    {%- endif %}
+    left join companies on lower(companies.sales_value) = lower({{ company_text }})
 
 ),
 
@@ -155,16 +155,16 @@ located as (
 
     select
         numbered.*,
-        {%- for prefix in ['', 'delivery_'] %}
         case
-            when numbered.{{ prefix }}country_text is not null then {{ prefix }}countries.iso2
-            {%- if var('country_for_blank_address') %}
-            else nullif({{ literal(var('country_when_blank')) }}, '')
-            {%- else %}
-            when not numbered.is_{{ prefix }}address_blank then nullif({{ literal(var('country_when_blank')) }}, '')
-            {%- endif %}
-        end as {{ prefix }}country_iso2{{ "," if not loop.last }}
-        {%- endfor %}
+            when numbered.country_text is not null then countries.iso2
+            when {{ 'true' if var('country_for_blank_address') else 'not numbered.is_address_blank' }}
+                then nullif({{ literal(var('country_when_blank')) }}, '')
+        end as country_iso2,
+        case
+            when numbered.delivery_country_text is not null then delivery_countries.iso2
+            when {{ 'true' if var('country_for_blank_address') else 'not numbered.is_delivery_address_blank' }}
+                then nullif({{ literal(var('country_when_blank')) }}, '')
+        end as delivery_country_iso2
     from numbered
     left join countries on countries.sales_text = lower(numbered.country_text)
     left join countries as delivery_countries on delivery_countries.sales_text = lower(numbered.delivery_country_text)
@@ -180,7 +180,7 @@ agreed as (
         located.account_number is null as is_number_assigned,
         shared_numbers.folded_number is not null as is_number_shared,
         located.company,
-        located.company_text_of_sales as company_text,
+        located.company_text_used as company_text,
 
         -- fate
         located.fate,
@@ -208,19 +208,29 @@ agreed as (
         round(located.credit_limit_amount, 2)::numeric(22, 2) as credit_limit_amount,
         located.employee_count,
 
-        -- addresses
-        {%- for prefix in ['', 'delivery_'] %}
-        located.is_{{ prefix }}address_blank,
-        located.{{ prefix }}street,
-        located.{{ prefix }}city,
-        located.{{ prefix }}state_text,
-        {{ prefix }}states.state_id as {{ prefix }}state_id,
-        {{ prefix }}countries_with_states.iso2 is not null as has_{{ prefix }}states,
-        located.{{ prefix }}postal_code,
-        located.{{ prefix }}county,
-        located.{{ prefix }}country_text,
-        located.{{ prefix }}country_iso2,
-        {%- endfor %}
+        -- main address
+        located.is_address_blank,
+        located.street,
+        located.city,
+        located.state_text,
+        states.state_id,
+        countries_with_states.iso2 is not null as has_states,
+        located.postal_code,
+        located.county,
+        located.country_text,
+        located.country_iso2,
+
+        -- delivery address
+        located.is_delivery_address_blank,
+        located.delivery_street,
+        located.delivery_city,
+        located.delivery_state_text,
+        delivery_states.state_id as delivery_state_id,
+        delivery_countries_with_states.iso2 is not null as has_delivery_states,
+        located.delivery_postal_code,
+        located.delivery_county,
+        located.delivery_country_text,
+        located.delivery_country_iso2,
 
         -- versions
         case when located.account_number is null then located.etag end as etag,
@@ -231,13 +241,14 @@ agreed as (
     left join currencies on currencies.currency_id = located.currency_id
     left join customers
         on customers.company = located.company and customers.folded_number = lower(located.number)
-    {%- for prefix in ['', 'delivery_'] %}
-    left join states as {{ prefix }}states
-        on {{ prefix }}states.iso2 = located.{{ prefix }}country_iso2
-        and {{ prefix }}states.sales_text = lower(located.{{ prefix }}state_text)
-    left join countries_with_states as {{ prefix }}countries_with_states
-        on {{ prefix }}countries_with_states.iso2 = located.{{ prefix }}country_iso2
-    {%- endfor %}
+    left join states
+        on states.iso2 = located.country_iso2 and states.sales_text = lower(located.state_text)
+    left join countries_with_states on countries_with_states.iso2 = located.country_iso2
+    left join states as delivery_states
+        on delivery_states.iso2 = located.delivery_country_iso2
+        and delivery_states.sales_text = lower(located.delivery_state_text)
+    left join countries_with_states as delivery_countries_with_states
+        on delivery_countries_with_states.iso2 = located.delivery_country_iso2
 
 )
 

@@ -126,7 +126,8 @@ owned as (
         coalesce(sales_products.is_active, false) as is_active_in_sales,
         coalesce(sales_products.is_under_revision, false) as is_under_revision_in_sales,
         case
-            when products.is_deleted and products.absent_reads >= {{ var('product_retire_after_reads') | int }} then 'gone'
+            when products.is_deleted and products.absent_reads >= {{ var('product_retire_after_reads') | int }}
+                then 'gone'
             when products.is_deleted then 'vanished'
             when products.is_stopped then 'stopped'
             else 'sellable'
@@ -146,7 +147,8 @@ resolved as (
         case
             when owned.is_owner and owned.fate = 'sellable' then 'upsert'
             when owned.is_owner and owned.fate = 'vanished' and owned.sales_product_id is not null then 'upsert'
-            when owned.is_owner and owned.fate in ('gone', 'stopped') and owned.sales_product_id is not null then 'retire'
+            when owned.is_owner and owned.fate in ('gone', 'stopped') and owned.sales_product_id is not null
+                then 'retire'
             when not owned.is_owner and owned.fate = 'sellable' then 'price'
         end as operation,
         currencies.currency_id,

@@ -30,31 +30,44 @@ known_companies as (
 
 ),
 
--- what the company must have, looked up once per company
+customer_groups as (
+
+    select company from {{ ref('stg_finops__customer_groups') }}
+    where not is_deleted and lower(customer_group_id) = lower({{ literal(var('customer_group_id')) }})
+
+),
+
+sites as (
+
+    select company from {{ ref('stg_finops__operational_sites') }}
+    where not is_deleted and lower(site_id) = lower({{ literal(var('site_id')) }})
+
+),
+
+warehouses as (
+
+    select company from {{ ref('stg_finops__warehouses') }}
+    where
+        not is_deleted and lower(warehouse_id) = lower({{ literal(var('warehouse_id')) }})
+        and (
+            {{ literal(var('site_id')) }} = '' or site_id is null
+            or lower(site_id) = lower({{ literal(var('site_id')) }})
+        )
+
+),
+
+-- whether a company has what the settings name
 settings as (
 
-    select
+    select distinct
         known_companies.company,
-        exists (
-            select 1 from {{ ref('stg_finops__customer_groups') }} as groups
-            where groups.company = known_companies.company and not groups.is_deleted
-                and lower(groups.customer_group_id) = lower({{ literal(var('customer_group_id')) }})
-        ) as has_customer_group,
-        {{ literal(var('site_id')) }} = '' or exists (
-            select 1 from {{ ref('stg_finops__operational_sites') }} as sites
-            where sites.company = known_companies.company and not sites.is_deleted
-                and lower(sites.site_id) = lower({{ literal(var('site_id')) }})
-        ) as has_site,
-        {{ literal(var('warehouse_id')) }} = '' or exists (
-            select 1 from {{ ref('stg_finops__warehouses') }} as warehouses
-            where warehouses.company = known_companies.company and not warehouses.is_deleted
-                and lower(warehouses.warehouse_id) = lower({{ literal(var('warehouse_id')) }})
-                and (
-                    {{ literal(var('site_id')) }} = '' or warehouses.site_id is null
-                    or lower(warehouses.site_id) = lower({{ literal(var('site_id')) }})
-                )
-        ) as has_warehouse
+        customer_groups.company is not null as has_customer_group,
+        sites.company is not null or {{ literal(var('site_id')) }} = '' as has_site,
+        warehouses.company is not null or {{ literal(var('warehouse_id')) }} = '' as has_warehouse
     from known_companies
+    left join customer_groups on customer_groups.company = known_companies.company
+    left join sites on sites.company = known_companies.company
+    left join warehouses on warehouses.company = known_companies.company
 
 ),
 

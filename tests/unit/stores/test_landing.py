@@ -23,6 +23,7 @@ def test_a_page_that_leaves_a_doubt_leaves_its_keys_to_postgres():
     assert not prepared(flat, b'{"accountid":null,"versionnumber":2}').keyed
     assert not prepared(flat, b'{"accountid":"b\\u0041","versionnumber":2}').keyed
     assert not prepared(flat, b'{"accountid": "b","versionnumber":2}').keyed
+    assert not prepared(flat, b'{"accountid":"\\u0062","versionnumber":2,"child":{"accountid":"c"}}').keyed
 
 
 def test_a_page_with_a_suspicious_row_is_not_prepared_before_it_was_looked_at():

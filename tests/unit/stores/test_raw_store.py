@@ -4,6 +4,10 @@ import json
 
 import pytest
 
+from prospect_to_cash.clients import Page
+from prospect_to_cash.stores.landing import prepare
+from tests.unit.stores.conftest import ACCOUNTS, NOON
+
 A1 = '{"accountid":"a","versionnumber":1,"name":"old"}'
 A2 = '{"accountid":"a","versionnumber":2,"name":"new"}'
 NAME = "payload ->> 'name'"
@@ -161,6 +165,15 @@ def test_every_key_met_is_noted_unreadable_ones_too(accounts):
     with accounts.raw.connection, accounts.raw.connection.cursor() as cursor:
         cursor.execute("select key from raw.seen where read_id = 4711 order by key")
         assert cursor.fetchall() == [("a",), ("b",)]
+
+
+def test_a_page_whose_rows_were_cut_wrongly_is_cut_again(accounts):
+    body = b'{"value":[' + A1.encode() + b"," + A2.replace('"a"', '"b"').encode() + b"]}"
+    wrong = Page(rows=[body[10:30], body[30:60]], observed_at=NOON, body=body)
+    accounts.raw.land(prepare(wrong, ACCOUNTS), lambda cursor, page: None)
+
+    assert accounts.rows(f"key, {NAME}") == [("a", "old"), ("b", "new")]
+    assert accounts.rows("key", "raw.quarantine") == []
 
 
 def test_an_empty_page_lands_nothing_and_counts_as_a_page(accounts):

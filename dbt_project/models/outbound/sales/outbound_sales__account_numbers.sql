@@ -29,7 +29,7 @@ select
     jsonb_build_object('accountid', source_key) as target_key,
     body,
     {{ body_hash('body') }} as body_hash,
-    '{}'::text [] as requires,
+    '{}'::text[] as requires,
     source_key as document,
     1 as ordinal,
     'upsert' as operation,

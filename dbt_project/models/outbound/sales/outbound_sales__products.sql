@@ -42,7 +42,7 @@ select
     jsonb_build_object('productnumber', product_number) as target_key,
     body,
     {{ body_hash('body') }} as body_hash,
-    '{}'::text [] as requires,
+    '{}'::text[] as requires,
     source_key as document,
     1 as ordinal,
     'upsert' as operation,

@@ -1,0 +1,129 @@
+"""dbt in this process: the vars of an installation, and one build of one flow."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from prospect_to_cash.errors import Misconfigured, P2CError
+from prospect_to_cash.stores.builds import Cut
+
+DBT_PROJECT = Path(os.environ.get("P2C_DBT_PROJECT", Path(__file__).resolve().parents[2] / "dbt_project"))
+
+
+class GateFailed(P2CError):
+    """A dbt test or model failed: nothing of this run is sent."""
+
+
+def dbt_home() -> Path:
+    """Where dbt's target and log folders of running and failed builds lie."""
+    named = os.environ.get("P2C_DBT_HOME")
+    return Path(named) if named else Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser() / "dbt"
+
+
+def dbt_variables(environments: Mapping[str, str], companies: Sequence[str]) -> dict[str, object]:
+    """Vars of a build: the preset's, over them the installation's own (``P2C_DBT_VARS``), then the environments.
+
+    Raises Misconfigured for a preset that does not exist or vars that are no JSON object.
+    """
+    preset = os.environ.get("P2C_PRESET", "templates_2017")
+    path = DBT_PROJECT / "vars" / f"{preset}.yml"
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in path.parent.glob("*.yml")))
+        raise Misconfigured(f"P2C_PRESET names '{preset}', which is no file in dbt_project/vars; there is {known}.")
+    variables: dict[str, object] = dict(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
+    try:
+        own = json.loads(os.environ.get("P2C_DBT_VARS") or "{}")
+    except ValueError:
+        own = None
+    if not isinstance(own, dict):
+        raise Misconfigured('P2C_DBT_VARS is not a JSON object of dbt vars, such as {"customer_group_id": "20"}.')
+    variables |= own
+    return variables | {
+        "sales_env_id": environments["sales"],
+        "finops_env_id": environments["finops"],
+        "companies": list(companies),
+    }
+
+
+def run_dbt(
+    flow: str, variables: Mapping[str, object], cut: Cut, environment: Mapping[str, str], folder: Path
+) -> tuple[list[dict[str, object]], str]:
+    """Build one flow and its ancestors; returns node results and a hash of the project's nodes.
+
+    ``environment`` is what profiles.yml reads. Raises ``GateFailed`` when dbt could not even begin (a model that does
+    not compile, say).
+    """
+    from dbt.artifacts.schemas.run import RunExecutionResult
+    from dbt.cli.main import dbtRunner
+    from dbt.contracts.graph.manifest import Manifest
+
+    os.environ.update(environment)
+    os.environ.setdefault("DBT_SEND_ANONYMOUS_USAGE_STATS", "False")
+    folder.mkdir(parents=True, exist_ok=True)
+    places = ["--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)]
+    places += ["--target-path", str(folder), "--log-path", str(folder), "--quiet", "--no-use-colors"]
+
+    # What changes with every run comes in after parsing: dbt would parse everything anew for a changed var.
+    parsed = dbtRunner().invoke(["parse", "--vars", json.dumps(variables), *_known_files(), *places])
+    if not isinstance(parsed.result, Manifest):
+        raise _not_begun(flow, parsed.exception, folder)
+    _keep_files(folder)
+
+    said = {**variables, "scope": cut.scope, "cut_from": cut.cut_from}
+    select = ["--select", f"+tag:{flow}", "--indirect-selection", "buildable"]
+    # Unit tests look at the SQL, not at the data: they belong to `make test`, not to every run.
+    left_out = ["unit_test", "seed"] if cut.scope == "changed" else ["unit_test"]
+    for kind in left_out:
+        select += ["--exclude-resource-type", kind]
+    built = dbtRunner(manifest=parsed.result).invoke(["build", *select, "--vars", json.dumps(said), *places])
+    if not isinstance(built.result, RunExecutionResult):
+        raise _not_begun(flow, built.exception, folder)
+    return [_result(result) for result in built.result.results], _manifest_hash(parsed.result)
+
+
+def _result(result: Any) -> dict[str, object]:
+    status = str(result.status)
+    return {
+        "node": result.node.unique_id,
+        "status": status,
+        "seconds": round(result.execution_time, 3),
+        "message": "" if status in ("success", "pass") else _first_line(result.message),
+    }
+
+
+def _not_begun(flow: str, error: object, folder: Path) -> GateFailed:
+    return GateFailed(f"dbt could not build flow {flow}: {_first_line(error)} The whole log is {folder / 'dbt.log'}.")
+
+
+def _known_files() -> list[str]:
+    """What the last run parsed, so that only changed files are parsed again."""
+    kept = dbt_home() / "partial_parse.msgpack"
+    return ["--partial-parse-file-path", str(kept)] if kept.is_file() else []
+
+
+def _keep_files(folder: Path) -> None:
+    made = folder / "partial_parse.msgpack"
+    if made.is_file():
+        kept = dbt_home() / "partial_parse.msgpack"
+        shutil.copyfile(made, kept.with_suffix(".new"))
+        kept.with_suffix(".new").replace(kept)
+
+
+def _manifest_hash(manifest: Any) -> str:
+    checksums = sorted((name, node.checksum.checksum) for name, node in manifest.nodes.items())
+    return hashlib.sha256(json.dumps(checksums).encode()).hexdigest()[:16]
+
+
+def _first_line(message: object) -> str:
+    """The first lines of an error, without what Postgres quotes of a row (DETAIL and after)."""
+    lines = [line.strip() for line in str(message or "no text").strip().splitlines() if line.strip()]
+    told = [line for line in lines[:2] if "DETAIL" not in line and "CONTEXT" not in line]
+    return " ".join(told or lines[:1])
