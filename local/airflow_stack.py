@@ -82,6 +82,8 @@ def clean(paths: Paths) -> int:
         shutil.rmtree(paths.home / name, ignore_errors=True)
     for name in ("local.json", "report.json", "lock"):
         (paths.home / name).unlink(missing_ok=True)
+    if not any(paths.home.iterdir()):
+        paths.home.rmdir()
     return 0
 
 

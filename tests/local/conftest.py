@@ -51,9 +51,10 @@ def server(tmp_path, said, stopped_home):
 def checkout(tmp_path):
     """What the installation needs of the repository, in a folder of its own whose name has a blank."""
     folder = tmp_path / "a checkout"
-    (folder / "plugins" / "prospect_to_cash").mkdir(parents=True)
-    (folder / "plugins" / "prospect_to_cash" / "__init__.py").touch()
-    shutil.copytree(ROOT / "local", folder / "local", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("local", "plugins"):
+        shutil.copytree(
+            ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info")
+        )
     for name in ("Makefile", "pyproject.toml", "LICENSE", "requirements.txt", "requirements.lock"):
         shutil.copy(ROOT / name, folder)
     (folder / "README.md").touch()
