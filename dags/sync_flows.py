@@ -24,7 +24,7 @@ PARAMS = {
         description="Read every record again and look for deleted ones.",
     ),
     "force": Param(
-        False, type="boolean", title="Force", description="Send every record whole, even if nothing changed."
+        False, type="boolean", title="Force", description="Send every record whole, even if nothing changed, and believe a source in which most records have vanished."
     ),
     "retry_rejected": Param(
         False, type="boolean", title="Retry rejected", description="Send rejected records again at once."

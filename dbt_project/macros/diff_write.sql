@@ -2,12 +2,14 @@
   Incremental strategy `diff_write`: make the target equal to the rows just computed and touch nothing else.
   Rows that vanished or differ are deleted, rows that are missing are inserted, equal rows keep their place.
   With config `diff_scope: landed` and var scope 'changed' the computed rows are only those that landed since the
-  last cut: then a target row whose key was not computed stays.
+  last cut: then a target row whose key was not computed stays. Columns in config `diff_skip` are not compared, because
+  another column stands for them, as a hash for its text.
 #}
 {% macro get_incremental_diff_write_sql(arg_dict) %}
     {%- set keys = arg_dict["unique_key"] -%}
     {%- set keys = [keys] if keys is string else keys -%}
     {%- set columns = arg_dict["dest_columns"] | map(attribute="quoted") | list -%}
+    {%- set compared = columns | reject("in", config.get("diff_skip", []) | map("tojson") | list) | list -%}
     {%- set narrowed = config.get("diff_scope") == "landed" and var("scope") == "changed" -%}
     {%- set same_key -%}
         {%- for key in keys %}{{ " and " if not loop.first }}new_row.{{ key }} = old_row.{{ key }}{% endfor -%}
@@ -19,9 +21,9 @@
     where
         {{ same_key }}
         and (
-            {%- for column in columns %}{{ ", " if not loop.first }}old_row.{{ column }}{% endfor -%}
+            {%- for column in compared %}{{ ", " if not loop.first }}old_row.{{ column }}{% endfor -%}
         ) is distinct from (
-            {%- for column in columns %}{{ ", " if not loop.first }}new_row.{{ column }}{% endfor -%}
+            {%- for column in compared %}{{ ", " if not loop.first }}new_row.{{ column }}{% endfor -%}
         );
     {%- else -%}
     where not exists (
@@ -30,9 +32,9 @@
         where
             {{ same_key }}
             and (
-                {%- for column in columns %}{{ ", " if not loop.first }}old_row.{{ column }}{% endfor -%}
+                {%- for column in compared %}{{ ", " if not loop.first }}old_row.{{ column }}{% endfor -%}
             ) is not distinct from (
-                {%- for column in columns %}{{ ", " if not loop.first }}new_row.{{ column }}{% endfor -%}
+                {%- for column in compared %}{{ ", " if not loop.first }}new_row.{{ column }}{% endfor -%}
             )
     );
     {%- endif %}

@@ -12,7 +12,7 @@ from tests.dbt.warehouse import Warehouse
 
 @pytest.fixture(scope="session")
 def only_warehouse(postgres, tmp_path_factory):
-    """The session's one warehouse: dbt writes the database's name into what it parsed, and parsing is dear."""
+    """The session's one warehouse: dbt writes its name into what it parsed, and parsing is dear."""
     name = f"dbt_{uuid.uuid4().hex[:12]}"
     admin = psycopg2.connect(postgres.url("postgres"))
     admin.autocommit = True

@@ -40,7 +40,7 @@ SENT = {
     "in a country written as its code": {"address1_country": "us"},
     "in a state written out": {"address1_stateorprovince": "nevada"},
     "whose city has 60 characters": {"address1_city": "C" * 60},
-    "with every kind of odd letter": {"name": "O'Neill & Søn \"Best\" <株式会社> 🚲 100%"},
+    "with every kind of odd letter": {"name": 'O\'Neill & Søn "Best" <株式会社> 🚲 100%'},
     "with a number full of signs": {"accountnumber": "K/12:3+4%5&6"},
 }
 
@@ -165,7 +165,12 @@ def test_a_good_account_goes_with_the_defaults_of_the_templates(warehouse, keys)
     sent = warehouse.envelope("finops__accounts", keys["good"])
 
     assert sent["target_key"] == {"dataAreaId": "usmf", "CustomerAccount": "A-0001"}
-    assert (sent["record"], sent["company"], sent["requires"], sent["if_match"]) == ("A-0001", "usmf", [], None)
+    assert (sent["record"], sent["company"], sent["requires"], sent["if_match"]) == (
+        "A-0001",
+        "usmf",
+        [],
+        None,
+    )
     assert sent["body"] == {
         "PartyType": "Organization",
         "OrganizationName": "Account 1",

@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.dbt.warehouse import CHF
+
 
 def test_only_customers_can_be_asked_for(fresh_warehouse):
     prospect = fresh_warehouse.account(1, customertypecode=8)
@@ -96,6 +98,16 @@ def test_accounts_are_held_when_their_company_lacks_what_the_settings_name(fresh
     assert fresh_warehouse.envelope("finops__accounts", key) is None
 
 
+def test_the_account_number_is_the_party_number_only_when_asked_for(fresh_warehouse):
+    key = fresh_warehouse.account(1)
+    fresh_warehouse.build("accounts")
+    assert "PartyNumber" not in fresh_warehouse.envelope("finops__accounts", key)["body"]
+
+    fresh_warehouse.build("accounts", send_party_number=True)
+
+    assert fresh_warehouse.envelope("finops__accounts", key)["body"]["PartyNumber"] == "A-0001"
+
+
 def test_without_site_and_warehouse_none_is_sent(fresh_warehouse):
     key = fresh_warehouse.account(1)
 
@@ -107,9 +119,15 @@ def test_without_site_and_warehouse_none_is_sent(fresh_warehouse):
 
 @pytest.mark.parametrize(
     ("company_from", "field"),
-    [("business_unit", "_owningbusinessunit_value"), ("owner_team", "_owningteam_value"), ("column", "cr1_company")],
+    [
+        ("business_unit", "_owningbusinessunit_value"),
+        ("owner_team", "_owningteam_value"),
+        ("column", "cr1_company"),
+    ],
 )
-def test_the_company_can_come_from_the_account_and_an_unmapped_one_holds(fresh_warehouse, company_from, field):
+def test_the_company_can_come_from_the_account_and_an_unmapped_one_holds(
+    fresh_warehouse, company_from, field
+):
     key = fresh_warehouse.account(1, **{field: "nowhere"})
 
     fresh_warehouse.build("accounts", company_from=company_from, company_column="cr1_company")
@@ -194,6 +212,14 @@ def test_too_many_held_records_close_the_gate_and_nothing_is_built_to_be_sent(fr
 
     assert [said.split(":")[0][:19] for said in fresh_warehouse.failures(answer)] == ["blocked_share_below"]
     assert fresh_warehouse.one("select to_regclass('outbound.outbound_finops__accounts') is null")
+
+
+def test_the_gate_can_be_set(fresh_warehouse):
+    for n in range(10):
+        fresh_warehouse.account(n, _transactioncurrencyid_value=None if n < 3 else CHF)
+
+    fresh_warehouse.build("accounts", max_blocked_share=0.3, blocked_floor=2)
+    fresh_warehouse.build("accounts", max_blocked_share=0.2, blocked_floor=2, expect=False)
 
 
 def test_a_small_set_passes_the_gate_however_much_of_it_is_held(fresh_warehouse):

@@ -1,4 +1,4 @@
-"""Diff-write: what is equal is not touched, what vanished goes, and a narrowed build ends where a full one does."""
+"""Diff-write: equal rows are not touched, vanished ones go, a narrowed build ends where a full one does."""
 
 import random
 
@@ -58,7 +58,11 @@ def test_one_changed_record_touches_one_row_of_each_relation(built):
     built.build("accounts", scope="changed", cut_from=cut)
 
     after = writers(built)
-    for relation in ("staging.stg_sales__accounts", "canonical.canonical_accounts", "outbound.outbound_finops__accounts"):
+    for relation in (
+        "staging.stg_sales__accounts",
+        "canonical.canonical_accounts",
+        "outbound.outbound_finops__accounts",
+    ):
         assert len(after[relation].items() - before[relation].items()) == 1
         assert len(after[relation]) == len(before[relation])
     assert after["validation.violations_accounts"] == before["validation.violations_accounts"]
@@ -126,7 +130,10 @@ def test_a_contract_that_changed_is_built_anew_by_itself(built):
             and table_name in ('canonical_accounts', 'outbound_finops__accounts')
         """
     )
-    assert {(row["column_name"], row["data_type"]) for row in columns} == {("memo", "text"), ("ordinal", "integer")}
+    assert {(row["column_name"], row["data_type"]) for row in columns} == {
+        ("memo", "text"),
+        ("ordinal", "integer"),
+    }
     assert built.envelope("finops__accounts", guid("account", 3))["body"]["SalesMemo"] == "Met at a fair"
 
 
@@ -146,7 +153,9 @@ def test_after_random_changes_a_narrowed_build_ends_where_a_full_one_does(built)
 
 
 def change(warehouse, n: int) -> None:
-    what = random.choice(("rename", "break", "number", "delete", "currency", "customer", "poison", "reference"))
+    what = random.choice(
+        ("rename", "break", "number", "delete", "currency", "customer", "poison", "reference")
+    )
     if what == "rename":
         warehouse.account(n, name=f"Renamed {random.random()}")
     elif what == "break":

@@ -35,7 +35,11 @@ def emitted(flow: str) -> set[str]:
     text = (DBT_PROJECT / "models" / "validation" / f"violations_{flow}.sql").read_text(encoding="utf-8")
     catalogue = {row["rule"] for row in RULES}
     named = {word for word in re.findall(r"'([a-z]+(?:_[a-z]+)+)'", text) if word in catalogue}
-    branches = set(re.findall(r"(?:then|else|\(\s*)\s*'([a-z]+_[a-z_]+)'(?:,| as broken_rule|\s+when|\s+else|\s+end)", text))
+    branches = set(
+        re.findall(
+            r"(?:then|else|\(\s*)\s*'([a-z]+_[a-z_]+)'(?:,| as broken_rule|\s+when|\s+else|\s+end)", text
+        )
+    )
     return named | branches
 
 
@@ -57,10 +61,15 @@ def test_validation_reads_no_raw_table_but_the_quarantine(models):
 
 
 def test_every_rule_that_is_emitted_is_in_the_catalogue_and_the_reverse():
-    flows = {row["flow"] for row in RULES}
-    assert flows == {"accounts", "products"}
-    for flow in flows:
+    assert {row["flow"] for row in RULES} == {"accounts", "products", "*"}
+    for flow in ("accounts", "products"):
         assert emitted(flow) == {row["rule"] for row in RULES if row["flow"] == flow}
+
+
+def test_the_rules_that_only_the_plan_can_see_are_in_the_catalogue_for_every_flow():
+    plan = (ROOT / "plugins" / "prospect_to_cash" / "stores" / "plan_store.py").read_text(encoding="utf-8")
+
+    assert {row["rule"] for row in RULES if row["flow"] == "*"} == set(re.findall(r"then '(key_\w+)'", plan))
 
 
 def test_every_rule_says_what_is_wrong_and_what_to_do_and_where_it_comes_from():
@@ -103,33 +112,86 @@ def test_every_model_has_a_tag_a_description_and_one_yml_beside_it(models):
 
 
 def test_staging_reads_exactly_the_columns_that_its_source_lists(manifest, models):
-    sources = {source["name"]: source for source in manifest["sources"].values() if source["source_name"] != "landing"}
+    sources = {
+        source["name"]: source
+        for source in manifest["sources"].values()
+        if source["source_name"] != "landing"
+    }
     assert len(sources) == 17
-    keys = {"accountid", "productid", "productpricelevelid", "pricelevelid", "uomid", "uomschedules",
+    keys = {"accountid", "productid", "productpricelevelid", "pricelevelid", "uomid",
             "uomscheduleid", "transactioncurrencyid"}  # fmt: skip
     for source in sources.values():
-        (model,) = [m for m in models if m["schema"] == "staging" and source["unique_id"] in m["depends_on"]["nodes"]]
+        (model,) = [
+            m for m in models if m["schema"] == "staging" and source["unique_id"] in m["depends_on"]["nodes"]
+        ]
         record = re.search(r"json_to_record\(.*?\) as r \((.*?)\n {8}\)", model["raw_code"], re.S)[1]
-        parsed = {name.strip('"') for name in re.findall(r'^\s*("?[@\w.]+"?) text', record, re.M)} - {"@odata.etag"}
+        parsed = {name.strip('"') for name in re.findall(r'^\s*("?[@\w.]+"?) text', record, re.M)} - {
+            "@odata.etag"
+        }
         assert parsed == set(source["columns"]) - keys, model["name"]
 
 
-def test_every_field_that_is_asked_for_exists_in_the_published_schema(manifest):
-    singular = {"accounts": "account", "products": "product", "productpricelevels": "productpricelevel",
-                "pricelevels": "pricelevel", "uoms": "uom", "uomschedules": "uomschedule",
-                "transactioncurrencies": "transactioncurrency"}  # fmt: skip
-    folder = ROOT / "sandbox" / "schemas"
-    for name, entity in singular.items():
-        with (folder / "sales" / f"{entity}.csv").open(encoding="utf-8") as file:
-            fields = {row["field"] for row in csv.DictReader(file)}
-        source = manifest["sources"][f"source.prospect_to_cash.sales.{name}"]
-        for column in source["columns"]:
-            lookup = re.fullmatch(r"_(\w+)_value", column)
-            assert (lookup[1] if lookup else column) in fields, f"{name}.{column}"
+def fields_of(system: str, entity: str) -> set[str]:
+    """Fields of an entity as published; a lookup is read as `_x_value`."""
+    path = ROOT / "sandbox" / "schemas" / system / f"{entity}.csv"
+    with path.open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    return {f"_{row['field']}_value" if row["type"].startswith("Lookup") else row["field"] for row in rows}
+
+
+SALES_ENTITIES = {
+    "accounts": "account",
+    "products": "product",
+    "productpricelevels": "productpricelevel",
+    "pricelevels": "pricelevel",
+    "uoms": "uom",
+    "uomschedules": "uomschedule",
+    "transactioncurrencies": "transactioncurrency",
+}
+FINOPS_ENTITIES = {
+    "customers_v3": "CustomersV3",
+    "customer_groups": "CustomerGroups",
+    "currencies": "Currencies",
+    "legal_entities": "LegalEntities",
+    "units_of_measure": "UnitsOfMeasure",
+    "sellable_released_products": "SellableReleasedProducts",
+    "cds_released_distinct_products": "CDSReleasedDistinctProducts",
+    "released_products_v2": "ReleasedProductsV2",
+}
+
+
+@pytest.mark.parametrize(("system", "entities"), [("sales", SALES_ENTITIES), ("finops", FINOPS_ENTITIES)])
+def test_every_field_that_is_asked_for_is_in_the_published_schema(manifest, system, entities):
+    for name, entity in entities.items():
+        asked = manifest["sources"][f"source.prospect_to_cash.{system}.{name}"]["columns"]
+        assert set(asked) <= fields_of(system, entity), name
+
+
+@pytest.mark.parametrize(
+    ("relation", "system", "entity", "least"),
+    [
+        ("finops/outbound_finops__accounts", "finops", "CustomersV3", 25),
+        ("sales/outbound_sales__account_numbers", "sales", "account", 1),
+        ("sales/outbound_sales__products", "sales", "product", 11),
+        ("sales/outbound_sales__product_prices", "sales", "productpricelevel", 5),
+        ("sales/outbound_sales__product_price_lists", "sales", "product", 1),
+        ("sales/outbound_sales__product_states", "sales", "product", 2),
+    ],
+)
+def test_every_field_that_is_sent_is_in_the_published_schema(relation, system, entity, least):
+    text = (DBT_PROJECT / "models" / "outbound" / f"{relation}.sql").read_text(encoding="utf-8")
+    (body,) = re.findall(r"\n {8}(?:jsonb_build_object\(|case).*?as body\n", text, re.S)
+    named = re.findall(r"(?:jsonb_build_object\(|,)\s*(?:{%.*?%}\s*)*'([A-Za-z0-9@._]+)',(?! *'\'')", body)
+    sent = {re.sub(r"^(\w+)@odata.bind$", r"_\1_value", name) for name in named}
+
+    assert len(sent) >= least
+    assert sent <= fields_of(system, entity)
 
 
 def test_the_language_that_is_set_is_one_of_the_languages():
-    languages = {row["language_id"] for row in csv.DictReader((DBT_PROJECT / "seeds/code_maps/language.csv").open())}
+    languages = {
+        row["language_id"] for row in csv.DictReader((DBT_PROJECT / "seeds/code_maps/language.csv").open())
+    }
     for preset in ("templates_2017", "templates_direct"):
         said = yaml.safe_load((DBT_PROJECT / "vars" / f"{preset}.yml").read_text(encoding="utf-8"))
         assert said["language_id"] in languages

@@ -71,7 +71,8 @@ class Warehouse:
                 f"""
                 insert into raw.{read.name} (env_id, key, payload, content_hash, observed_at) values %s
                 on conflict (env_id, key) do update set
-                    payload = excluded.payload, deleted_at = null, absent_reads = 0, landed_xid = pg_current_xact_id()
+                    payload = excluded.payload, deleted_at = null, absent_reads = 0,
+                    landed_xid = pg_current_xact_id()
                 """,
                 [
                     (ENVIRONMENTS[system], key, json.dumps(row, ensure_ascii=False))
@@ -124,7 +125,9 @@ class Warehouse:
         } | fields
         return self.land("sales", "accounts", row)[0]
 
-    def product(self, number: str, company: str = "usmf", price_quantity: object = 1, **fields: object) -> str:
+    def product(
+        self, number: str, company: str = "usmf", price_quantity: object = 1, **fields: object
+    ) -> str:
         """A sellable product, with the item that tells what its price is for; returns its key."""
         base = {"dataAreaId": company, "ProductNumber": number}
         if price_quantity is not None:
@@ -157,7 +160,7 @@ class Warehouse:
         return self.land("sales", "products", row)[0]
 
     def reference_data(self) -> None:
-        """Companies usmf and demf with what accounts default to; currencies, price lists and units of Sales."""
+        """Companies usmf and demf with what accounts default to; currencies, price lists, units of Sales."""
         for company in ("usmf", "demf"):
             self.land("finops", "LegalEntities", {"LegalEntityId": company.upper()})
             self.land("finops", "CustomerGroups", {"dataAreaId": company, "CustomerGroupId": "10"})
@@ -184,11 +187,20 @@ class Warehouse:
             ("Archive USD", CLOSED, USD, 1),
             ("Euro", EURO_LIST, EUR, 0),
         ):
-            row = {"pricelevelid": price_list, "name": name, "statecode": state, "_transactioncurrencyid_value": currency}
+            row = {
+                "pricelevelid": price_list,
+                "name": name,
+                "statecode": state,
+                "_transactioncurrencyid_value": currency,
+            }
             self.land("sales", "pricelevels", row)
         for name, group in (("Default Unit", GROUP), ("Freight", OTHER_GROUP)):
             self.land("sales", "uomschedules", {"uomscheduleid": group, "name": name, "statecode": 0})
-        for name, unit, group in (("Each", EACH, GROUP), ("Box", BOX, GROUP), ("Each", OTHER_EACH, OTHER_GROUP)):
+        for name, unit, group in (
+            ("Each", EACH, GROUP),
+            ("Box", BOX, GROUP),
+            ("Each", OTHER_EACH, OTHER_GROUP),
+        ):
             self.land("sales", "uoms", {"uomid": unit, "name": name, "_uomscheduleid_value": group})
 
     def cut(self) -> str:
@@ -260,13 +272,18 @@ class Warehouse:
 
     def violations(self, flow: str, key: str) -> dict[str, str]:
         """{broken rule: effect} of one record."""
-        rows = self.rows(f"select broken_rule, effect from validation.violations_{flow} where source_key = %s", key)
+        rows = self.rows(
+            f"select broken_rule, effect from validation.violations_{flow} where source_key = %s", key
+        )
         return {row["broken_rule"]: row["effect"] for row in rows}
 
     def envelope(self, relation: str, key: str) -> dict | None:
         """The envelope of one record, None when it has none."""
         rows = self.rows(
-            sql.SQL("select * from outbound.{} where source_key = %s").format(sql.Identifier(f"outbound_{relation}")), key
+            sql.SQL("select * from outbound.{} where source_key = %s").format(
+                sql.Identifier(f"outbound_{relation}")
+            ),
+            key,
         )
         return rows[0] if rows else None
 

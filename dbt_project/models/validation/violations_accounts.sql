@@ -234,7 +234,11 @@ broken as (
 
 select
     broken.source_key,
-    coalesce(accounts.account_number, broken.source_key) as record,
+    -- an assigned number is known to nobody yet
+    case
+        when accounts.is_number_assigned or accounts.account_number is null then broken.source_key
+        else accounts.account_number
+    end as record,
     coalesce(accounts.company, '') as company,
     broken.broken_rule,
     rules.effect,

@@ -9,13 +9,14 @@ import psycopg2
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from prospect_to_cash.errors import Misconfigured, P2CError
+from prospect_to_cash.stores.database import told
 
 
 @contextmanager
 def task_errors() -> Iterator[None]:
     """``Misconfigured`` fails the task for good; what may pass by itself is retried.
 
-    The text of a database error is cut to its first line: what follows may quote a row.
+    The text of a database error goes without what it may quote of a row.
     """
     try:
         yield
@@ -24,5 +25,4 @@ def task_errors() -> Iterator[None]:
     except P2CError as error:
         raise AirflowException(str(error)) from None
     except psycopg2.Error as error:
-        first = (str(error).strip().splitlines() or ["no text"])[0]
-        raise AirflowException(f"Postgres: {first}") from None
+        raise AirflowException(f"Postgres: {told(error)}") from None

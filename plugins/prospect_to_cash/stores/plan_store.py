@@ -43,7 +43,7 @@ def freeze(connection: Connection, context: PlanContext) -> dict[str, object]:
     would not add up.
     """
     with connection, connection.cursor() as cursor:
-        cursor.execute("set local jit = off")
+        cursor.execute("set local jit = off; set local work_mem = '64MB'")
         cursor.execute(
             """
             delete from sync.plan
@@ -255,6 +255,8 @@ def _standing(cursor: Cursor, flow: str, writes: Sequence[Write]) -> dict[str, o
     """Counts of the records that need no plan row: held, excluded; and proof that none is lost."""
     canonical = sql.Identifier("canonical", f"canonical_{flow}")
     violations = sql.Identifier("validation", f"violations_{flow}")
+    # The relations may have been made a moment ago and have no statistics; a nested loop over them would never end.
+    cursor.execute("set local enable_nestloop = off")
     documents = sql.SQL(" union all ").join(
         sql.SQL("select document from {}").format(_outbound(write)) for write in writes
     )
@@ -292,6 +294,7 @@ def _standing(cursor: Cursor, flow: str, writes: Sequence[Write]) -> dict[str, o
         ).format(canonical=canonical, violations=violations, documents=documents)
     )
     read, held, excluded, warned, lost = one(cursor)
+    cursor.execute("set local enable_nestloop = on")
     if lost:
         raise RecordsLost(
             f"{lost} of {read} records of flow {flow} are neither sent, held nor excluded: the SQL of "

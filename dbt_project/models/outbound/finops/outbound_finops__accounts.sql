@@ -21,6 +21,9 @@ bodies as materialized (
         accounts.operation,
         jsonb_build_object(
             'PartyType', 'Organization',
+            {%- if var('send_party_number') %}
+            'PartyNumber', accounts.account_number,
+            {%- endif %}
             'OrganizationName', accounts.account_name,
             'IsExternallyMaintained', 'Yes',
             'CustomerGroupId', {{ literal(var('customer_group_id')) }},
