@@ -7,10 +7,10 @@ from pathlib import Path
 
 from airflow.sdk import DAG, Param, TaskGroup, chain
 from airflow.timetables.interval import CronDataIntervalTimetable
-from prospect_to_cash.operators.extract_to_raw import ExtractToRaw
 
 from prospect_to_cash.dbt_build import DBT_PROJECT
 from prospect_to_cash.flow_card import FlowCard, load_cards
+from prospect_to_cash.operators.extract_to_raw import ExtractToRaw
 from prospect_to_cash.operators.load_outbound import LoadOutbound
 from prospect_to_cash.operators.report import ReportRun
 from prospect_to_cash.operators.transform import TransformFlow
@@ -24,7 +24,10 @@ PARAMS = {
         description="Read every record again and look for deleted ones.",
     ),
     "force": Param(
-        False, type="boolean", title="Force", description="Send every record whole, even if nothing changed, and believe a source in which most records have vanished."
+        False,
+        type="boolean",
+        title="Force",
+        description="Send every record whole, even if unchanged; believe a source that lost most of its records.",
     ),
     "retry_rejected": Param(
         False, type="boolean", title="Retry rejected", description="Send rejected records again at once."

@@ -37,14 +37,18 @@ def dbt_variables(environments: Mapping[str, str], companies: Sequence[str]) -> 
     path = DBT_PROJECT / "vars" / f"{preset}.yml"
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in path.parent.glob("*.yml")))
-        raise Misconfigured(f"P2C_PRESET names '{preset}', which is no file in dbt_project/vars; there is {known}.")
+        raise Misconfigured(
+            f"P2C_PRESET names '{preset}', which is no file in dbt_project/vars; there is {known}."
+        )
     variables: dict[str, object] = dict(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
     try:
         own = json.loads(os.environ.get("P2C_DBT_VARS") or "{}")
     except ValueError:
         own = None
     if not isinstance(own, dict):
-        raise Misconfigured('P2C_DBT_VARS is not a JSON object of dbt vars, such as {"customer_group_id": "20"}.')
+        raise Misconfigured(
+            'P2C_DBT_VARS is not a JSON object of dbt vars, such as {"customer_group_id": "20"}.'
+        )
     variables |= own
     return variables | {
         "sales_env_id": environments["sales"],
@@ -100,7 +104,9 @@ def _result(result: Any) -> dict[str, object]:
 
 
 def _not_begun(flow: str, error: object, folder: Path) -> GateFailed:
-    return GateFailed(f"dbt could not build flow {flow}: {_first_line(error)} The whole log is {folder / 'dbt.log'}.")
+    return GateFailed(
+        f"dbt could not build flow {flow}: {_first_line(error)} The whole log is {folder / 'dbt.log'}."
+    )
 
 
 def _known_files() -> list[str]:

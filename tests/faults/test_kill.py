@@ -25,7 +25,9 @@ def assert_delivered_once(world) -> None:
     said = world.sql(
         "select target_key ->> 'CustomerAccount', body ->> 'OrganizationName' from outbound.outbound_finops__accounts"
     )
-    rows = world.finops.rows("CustomersV3", filter="dataAreaId eq 'usmf'", select="CustomerAccount,OrganizationName,PartyNumber")
+    rows = world.finops.rows(
+        "CustomersV3", filter="dataAreaId eq 'usmf'", select="CustomerAccount,OrganizationName,PartyNumber"
+    )
     assert sorted(said) == sorted((row["CustomerAccount"], row["OrganizationName"]) for row in rows)
     assert len({row["PartyNumber"] for row in rows}) == len(rows)
     assert world.sql("select count(*) from sync.ledger where state <> 'accepted'") == [(0,)]

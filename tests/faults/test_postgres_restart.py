@@ -1,3 +1,5 @@
+from contextlib import contextmanager
+
 import pytest
 
 from local.postgres import EmbeddedPostgres
@@ -17,9 +19,13 @@ def own_postgres(tmp_path):
     server.stop()
 
 
-def test_a_restart_of_the_staging_database_during_load_costs_one_quiet_run(own_postgres, airflow_url, tmp_path):
+def test_a_restart_of_the_staging_database_during_load_costs_one_quiet_run(
+    own_postgres, airflow_url, tmp_path
+):
     assert migrate.main(["--database-url", own_postgres.url()]) == 0
-    for world in small_world(own_postgres.url(), airflow_url, tmp_path, "--accounts", "1500", "--products", "0"):
+    with contextmanager(small_world)(
+        own_postgres.url(), airflow_url, tmp_path, "--accounts", "1500", "--products", "0"
+    ) as world:
         process = start_run(world, "accounts")
         wait_for(process, lambda: one(world, "select 1 from sync.ledger where state = 'accepted'"))
         own_postgres.stop()

@@ -33,7 +33,9 @@ def airflow_url(postgres, tmp_path_factory) -> str:
         AIRFLOW__USAGE_DATA_COLLECTION__ENABLED="False",
         DBT_SEND_ANONYMOUS_USAGE_STATS="False",
     )
-    subprocess.run([str(Path(sys.executable).parent / "airflow"), "db", "migrate"], check=True, capture_output=True)
+    subprocess.run(
+        [str(Path(sys.executable).parent / "airflow"), "db", "migrate"], check=True, capture_output=True
+    )
     return url
 
 

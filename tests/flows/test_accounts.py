@@ -65,7 +65,9 @@ def test_a_blank_account_number_is_assigned_and_stands_in_sales_before_the_custo
     rows = world.sales.rows("accounts", select="accountnumber,name,statecode")
 
     assert all(row["accountnumber"] for row in rows if row["statecode"] == 0)
-    assigned = [row["accountnumber"] for row in rows if re.match(r"^ACC-\d{5}-[A-Z]{6}$", row["accountnumber"] or "")]
+    assigned = [
+        row["accountnumber"] for row in rows if re.match(r"^ACC-\d{5}-[A-Z]{6}$", row["accountnumber"] or "")
+    ]
     assert assigned
     assert set(assigned) <= set(customers(world))
 
@@ -133,7 +135,9 @@ def test_a_change_of_the_street_sends_the_address_as_one_block(world, first):
         (12, {"accountnumber": "new-0001"}, {"accountnumber": "NEW-0012"}, None),
     ],
 )  # fmt: skip
-def test_a_bad_account_is_held_alone_and_released_by_itself_once_it_is_mended(world, first, n, bad, good, rule):
+def test_a_bad_account_is_held_alone_and_released_by_itself_once_it_is_mended(
+    world, first, n, bad, good, rule
+):
     guid = account(world, n, **bad)
     held = world.run("accounts")
     held_rules = {name for name, count in held["held"].items() if count}
@@ -188,7 +192,9 @@ def test_an_inactive_account_that_was_never_delivered_is_excluded_by_name(world,
     assert "NEW-0022" not in customers(world)
 
 
-def test_a_customer_group_that_f_and_o_does_not_have_holds_everything_until_it_is_there(world, first, monkeypatch):
+def test_a_customer_group_that_f_and_o_does_not_have_holds_everything_until_it_is_there(
+    world, first, monkeypatch
+):
     monkeypatch.setitem(world.extra_env, "P2C_DBT_VARS", '{"customer_group_id": "77"}')
     account(world, 23)
     world.finops.forget()
@@ -197,12 +203,18 @@ def test_a_customer_group_that_f_and_o_does_not_have_holds_everything_until_it_i
     assert held["held"]["customer_group_missing"] > 30
     assert world.finops.writes() == []
 
-    world.finops.send("POST", "CustomerGroups", {"dataAreaId": "usmf", "CustomerGroupId": "77", "Description": "New"})
+    world.finops.send(
+        "POST", "CustomerGroups", {"dataAreaId": "usmf", "CustomerGroupId": "77", "Description": "New"}
+    )
     report = world.run("accounts")
     assert report["created"] == 1
     assert report["updated"] > 30
     assert "customer_group_missing" not in report["held"]
-    assert all(write["fields"] == ["CustomerGroupId"] for write in world.finops.writes() if write["method"] == "PATCH")
+    assert all(
+        write["fields"] == ["CustomerGroupId"]
+        for write in world.finops.writes()
+        if write["method"] == "PATCH"
+    )
 
 
 def test_a_dry_run_says_what_would_be_sent_and_sends_nothing(world, first):
@@ -232,6 +244,8 @@ def test_payloads_that_no_database_can_read_are_held_by_name_and_their_neighbour
 
     assert report["held"]["payload_unreadable"] == 2
     assert report["held"]["value_unreadable"] == 1
-    made = world.sql("select record from sync.plan where run_id = %s and outcome = 'created'", report["run_id"])
+    made = world.sql(
+        "select record from sync.plan where run_id = %s and outcome = 'created'", report["run_id"]
+    )
     assert made == [("NEW-0034",)]
     assert {"NEW-0034"} == {f"NEW-00{n}" for n in (31, 32, 33, 34)} & set(customers(world))

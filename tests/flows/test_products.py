@@ -17,7 +17,9 @@ def released(world, number: str, **more: object) -> None:
     world.finops.send("POST", "SellableReleasedProducts", {**base, **said})
     shared = {name: said[name] for name in ("ProductName", "ProductType", "CurrencyCode", "SalesUnitSymbol")}
     world.finops.send("POST", "CDSReleasedDistinctProducts", {**base, "ItemNumber": item, **shared})
-    world.finops.send("POST", "ReleasedProductsV2", {"dataAreaId": "usmf", "ItemNumber": item, "SalesPriceQuantity": 1})
+    world.finops.send(
+        "POST", "ReleasedProductsV2", {"dataAreaId": "usmf", "ItemNumber": item, "SalesPriceQuantity": 1}
+    )
 
 
 @pytest.fixture(scope="module")

@@ -69,7 +69,7 @@ def test_a_card_becomes_facts_and_its_select_comes_from_the_sources(project):
 def test_a_mistake_in_a_card_is_one_sentence_that_names_the_file(project, before, after, sentence):
     assert before in CARD
 
-    with pytest.raises(CardError, match="things.yaml") as said:
+    with pytest.raises(CardError, match=r"things\.yaml") as said:
         cards(project, CARD.replace(before, after))
 
     assert sentence in str(said.value)

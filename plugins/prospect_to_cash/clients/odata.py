@@ -5,13 +5,11 @@ import random
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, Self, TypeVar
 from urllib.parse import urljoin
 from uuid import uuid4
-
-from requests.structures import CaseInsensitiveDict
 
 from prospect_to_cash.clients import literals
 from prospect_to_cash.clients.answers import BUSY, Fault, is_json, read_error, read_fault, request_id_of

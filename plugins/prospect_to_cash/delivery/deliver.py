@@ -99,6 +99,7 @@ class Delivery:
 
     def run(self) -> Tally:
         """Send everything that is planned; raises LeaseLost, Throttled or Unavailable with all answers kept."""
+        ledger.prefer_lookups(self.connection)
         after = 0
         in_flight: dict[Future[list[Answer]], list[Item]] = {}
         with ThreadPoolExecutor(self.write.max_parallel) as pool:

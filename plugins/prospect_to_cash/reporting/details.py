@@ -49,7 +49,8 @@ def details(connection: Connection, flow: str, run_id: int, most: int = 3) -> li
         for effect, rule, n, sentence, remedy, record, field, value in cursor.fetchall():
             outcome = {"block": "held", "exclude": "excluded", "warn": "warned"}[effect]
             said = fill(sentence or rule, {"record": record, "field": field, "value": value})
-            _add(found, Detail(outcome, rule, n, _general(remedy, n, {"record": record, "field": field, "value": value}), (said,)))
+            todo = _general(remedy, n, {"record": record, "field": field, "value": value})
+            _add(found, Detail(outcome, rule, n, todo, (said,)))
         cursor.execute(
             """
             with open_rows as (

@@ -52,6 +52,15 @@ class Outcome:
     answer: str | None = None
 
 
+def prefer_lookups(connection: Connection) -> None:
+    """Let every statement of this session look its few rows up by key.
+
+    The tables grow from nothing while they are written, so the planner has no statistics to see that a batch is small.
+    """
+    with connection, connection.cursor() as cursor:
+        cursor.execute("set enable_hashjoin = off; set enable_mergejoin = off; set jit = off")
+
+
 def backoff_seconds() -> float:
     """First rest of a rejected body; it doubles up to a day."""
     return float(os.environ.get("P2C_REJECTED_BACKOFF", "900"))
@@ -67,6 +76,12 @@ def next_rows(
     with connection, connection.cursor() as cursor:
         cursor.execute(
             """
+            with plan as materialized (
+                select * from sync.plan
+                where run_id = %(run)s and write = %(write)s and state = 'planned' and seq > %(after)s
+                order by seq
+                limit %(limit)s
+            )
             select
                 plan.seq, plan.source_key, plan.action, plan.confirm, plan.target_key::text,
                 case
@@ -91,16 +106,14 @@ def next_rows(
                     known.state = 'accepted' and known.accepted_hash = plan.body_hash
                     and known.changed_at > run.planned_at, false
                 )
-            from sync.plan as plan
+            from plan
             inner join sync.run as run on run.run_id = plan.run_id
             left join sync.ledger as known
                 on known.env_id = plan.env_id and known.write = plan.write and known.source_key = plan.source_key
             left join sync.identity as identity
                 on identity.env_id = plan.env_id and identity.entity = %(entity)s
                 and identity.source_key = plan.source_key
-            where plan.run_id = %(run)s and plan.write = %(write)s and plan.state = 'planned' and plan.seq > %(after)s
             order by plan.seq
-            limit %(limit)s
             """,
             {
                 "envs": list(envs),

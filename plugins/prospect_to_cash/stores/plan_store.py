@@ -63,6 +63,9 @@ def freeze(connection: Connection, context: PlanContext) -> dict[str, object]:
             """,
             (json.dumps(planned), context.mapping_version, context.run_id),
         )
+        cursor.execute("select count(*) from sync.plan where run_id = %s", (context.run_id,))
+        if one(cursor)[0] > 1000:
+            cursor.execute("select sync.refresh_statistics()")
     return planned
 
 

@@ -74,7 +74,7 @@ create table sync.plan (
     reason text,
     primary key (run_id, seq)
 );
-create index plan_next on sync.plan (run_id, write, ordinal, seq) where state = 'planned';
+create index plan_next on sync.plan (run_id, write, seq) where state = 'planned';
 create index plan_record on sync.plan (env_id, write, source_key);
 
 -- One row per record of the target and write: what it was last known to accept, what is in doubt, what it refused.
@@ -167,6 +167,18 @@ language sql immutable strict parallel safe as $$
     )
     from jsonb_each(changes) as said
 $$;
+
+-- Statistics for what a plan has just filled; the loader does not own the tables, and autovacuum comes too late.
+create function sync.refresh_statistics() returns void
+language plpgsql security definer set search_path = '' as $$
+begin
+    analyze sync.plan;
+    analyze sync.identity;
+    analyze sync.ledger;
+end
+$$;
+revoke all on function sync.refresh_statistics() from public;
+grant execute on function sync.refresh_statistics() to p2c_loader;
 
 grant select, insert, update, delete on
 sync.run, sync.builds, sync.identity, sync.plan, sync.ledger, sync.attempt, sync.lease to p2c_loader;
