@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
+import os
+import shutil
+import subprocess
 import sys
+import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import psycopg2
@@ -15,6 +20,20 @@ ROOT = Path(__file__).resolve().parents[1]
 for _folder in (ROOT, ROOT / "plugins"):
     if str(_folder) not in sys.path:
         sys.path.insert(0, str(_folder))
+
+# Airflow reads its settings when it is first imported, which is while tests are collected: before any fixture.
+AIRFLOW_HOME = Path(tempfile.mkdtemp(prefix="airflow-"))
+atexit.register(shutil.rmtree, AIRFLOW_HOME, ignore_errors=True)
+os.environ.update(
+    AIRFLOW_HOME=str(AIRFLOW_HOME),
+    AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=f"sqlite:///{AIRFLOW_HOME / 'airflow.db'}",
+    AIRFLOW__CORE__LOAD_EXAMPLES="False",
+    AIRFLOW__CORE__DAGS_FOLDER=str(ROOT / "dags"),
+    AIRFLOW__CORE__PLUGINS_FOLDER=str(ROOT / "plugins"),
+    AIRFLOW__LOGGING__LOGGING_LEVEL="WARNING",
+    AIRFLOW__USAGE_DATA_COLLECTION__ENABLED="False",
+    DBT_SEND_ANONYMOUS_USAGE_STATS="False",
+)
 
 from local.postgres import EmbeddedPostgres  # noqa: E402  (the path is set above)
 
@@ -62,3 +81,27 @@ def database(empty_database: str) -> str:
 
     assert migrate.main(["--database-url", empty_database]) == 0
     return empty_database
+
+
+@pytest.fixture(scope="session")
+def airflow() -> None:
+    """Airflow's own database for runs in this process."""
+    _migrate_airflow(os.environ)
+
+
+@pytest.fixture(scope="session")
+def airflow_url(airflow: None, postgres: EmbeddedPostgres) -> str:
+    """Airflow's own database for runs in processes of their own, several at once."""
+    admin = psycopg2.connect(postgres.url("postgres"))
+    admin.autocommit = True
+    with admin.cursor() as cursor:
+        cursor.execute("create database airflow_tests")
+    admin.close()
+    url = postgres.url("airflow_tests").replace("postgresql://", "postgresql+psycopg2://")
+    _migrate_airflow({**os.environ, "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": url})
+    return url
+
+
+def _migrate_airflow(environment: Mapping[str, str]) -> None:
+    command = [str(Path(sys.executable).parent / "airflow"), "db", "migrate"]
+    subprocess.run(command, check=True, capture_output=True, env=environment)

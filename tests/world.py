@@ -146,13 +146,6 @@ class World:
             "AIRFLOW_CONN_STAGING_DB": self._staging(),
         }
         return {
-            "AIRFLOW_HOME": str(self.home / "airflow"),
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": self.airflow_url,
-            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-            "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
-            "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
-            "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING",
-            "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
             "P2C_DBT_HOME": str(self.home / "dbt"),
             "P2C_REQUEST_DEADLINE": "10",
             "P2C_LEASE_SETTLE": "1",

@@ -1,11 +1,10 @@
 import pytest
 
-from tests.flows.conftest import airflow_url  # noqa: F401  (a fixture)
 from tests.world import ROOT
 
 
 @pytest.fixture(scope="module")
-def dags(airflow_url):  # noqa: F811
+def dags(airflow):
     from tests.world import dags
 
     return dags()

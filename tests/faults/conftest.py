@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.flows.conftest import airflow_url, small_world  # noqa: F401  (a fixture)
+from tests.flows.conftest import small_world
 from tests.world import ROOT, World
 
 RUNNER = """
@@ -26,7 +26,7 @@ def start_run(world: World, flow: str) -> subprocess.Popen:
     return subprocess.Popen(
         [sys.executable, "-c", RUNNER, flow],
         cwd=ROOT,
-        env={**os.environ, **world.env()},
+        env={**os.environ, **world.env(), "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": world.airflow_url},
         stdout=log,
         stderr=log,
         start_new_session=True,
@@ -49,6 +49,6 @@ def kill(process: subprocess.Popen) -> None:
 
 
 @pytest.fixture
-def busy_world(database_per_test: str, airflow_url: str, tmp_path) -> Iterator[World]:  # noqa: F811
+def busy_world(database_per_test: str, airflow_url: str, tmp_path) -> Iterator[World]:
     """A world of its own with enough accounts that a run takes a while."""
     yield from small_world(database_per_test, airflow_url, tmp_path, "--accounts", "1500", "--products", "0")
