@@ -54,6 +54,8 @@ def freeze(connection: Connection, context: PlanContext) -> dict[str, object]:
         for write in context.card.writes:
             if write.creates:
                 _pin_identities(cursor, context, write)
+            else:
+                _forget_needless_doubt(cursor, context, write)
             _plan_write(cursor, context, write)
         planned = _standing(cursor, context.card.name, context.card.writes)
         cursor.execute(
@@ -111,6 +113,24 @@ def _pin_identities(cursor: Cursor, context: PlanContext, write: Write) -> None:
             """
         ).format(**names),
         values,
+    )
+
+
+def _forget_needless_doubt(cursor: Cursor, context: PlanContext, write: Write) -> None:
+    """A change in doubt that nobody asks for any more: the source has it already, or wants something else.
+
+    Should it be asked for again it goes whole, as nothing was ever accepted. A create in doubt is never forgotten.
+    """
+    cursor.execute(
+        sql.SQL(
+            """
+            delete from sync.ledger as doubtful
+            where doubtful.env_id = %s and doubtful.write = %s and doubtful.state = 'in_doubt'
+                and doubtful.accepted_hash is null
+                and not exists (select 1 from {} as said where said.source_key = doubtful.source_key)
+            """
+        ).format(_outbound(write)),
+        (context.environments[write.system], write.name),
     )
 
 
