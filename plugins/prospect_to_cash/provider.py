@@ -68,7 +68,14 @@ def _fields() -> dict[str, Any]:
 
 def _behaviour(host: str) -> dict[str, Any]:
     return {
-        "hidden-fields": ["schema", "port"],
-        "relabeling": {"host": "Environment URL", "login": "Client id", "password": "Client secret"},
-        "placeholders": {"host": host, "login": "00000000-0000-0000-0000-000000000000"},
+        # The port is shown because the Test button of a saved connection needs one: Airflow 3.3 sends 0 for a blank
+        # port and refuses the test, as the port differs from the stored one.
+        "hidden-fields": ["schema"],
+        "relabeling": {
+            "host": "Environment URL",
+            "port": "Port (443, for the Test button)",
+            "login": "Client id",
+            "password": "Client secret",
+        },
+        "placeholders": {"host": host, "port": "443", "login": "00000000-0000-0000-0000-000000000000"},
     }

@@ -78,8 +78,12 @@ class SystemHook(BaseHook):
 
 
 def _root_url(connection: Connection) -> str:
-    """The host as a URL; Airflow moves the port of a URL into a field of its own when it passes one on."""
+    """The host as a URL; Airflow moves the port of a URL into a field of its own when it passes one on.
+
+    A scheme's own port stays away: the URL is the token's audience, to the letter.
+    """
     host = (connection.host or "").strip().rstrip("/")
     url = host if "://" in host else f"https://{host}"
     has_port = url.partition("://")[2].rpartition(":")[2].isdigit()
-    return url if has_port or not connection.port else f"{url}:{connection.port}"
+    own_port = 80 if url.startswith("http://") else 443
+    return url if has_port or connection.port in (None, 0, own_port) else f"{url}:{connection.port}"

@@ -42,6 +42,17 @@ def test_a_port_that_airflow_took_out_of_the_url_is_put_back(monkeypatch):
     assert client.origin == "http://127.0.0.1:8081"
 
 
+def test_the_port_of_https_stays_out_of_the_url_that_is_the_audience(connect):
+    connect(
+        "d365_sales",
+        conn_type="d365_sales",
+        host="https://org.crm4.dynamics.com",
+        port=443,
+        extra={"tenant_id": "t"},
+    )
+    assert hook_for("sales").get_client().origin == "https://org.crm4.dynamics.com"
+
+
 @pytest.mark.parametrize(
     ("parts", "sentence"),
     [
