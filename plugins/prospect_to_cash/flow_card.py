@@ -17,6 +17,7 @@ import yaml
 SYSTEMS = ("sales", "finops")
 _DURATION = re.compile(r"^(\d+)\s*([smhd])$")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_CARD_KEYS = {"purpose", "schedule", "order", "start_date", "max_rejected_share", "reads", "writes"}
 _NAME = re.compile(r"^[a-z][a-z0-9_]*$")
 
 
@@ -80,7 +81,10 @@ class Write:
 
 @dataclass(frozen=True)
 class FlowCard:
-    """One flow: the DAG ``prospect_to_cash_<name>`` and the dbt tag ``<name>``."""
+    """One flow: the DAG ``prospect_to_cash_<name>`` and the dbt tag ``<name>``.
+
+    A run in which the target rejects more than ``max_rejected_share`` of the records, and more than 20, fails.
+    """
 
     name: str
     purpose: str
@@ -89,6 +93,7 @@ class FlowCard:
     reads: tuple[Read, ...]
     writes: tuple[Write, ...]
     start_date: datetime = field(default=datetime(2026, 1, 1, tzinfo=UTC))
+    max_rejected_share: float = 0.2
     text: str = ""
 
     @property
@@ -118,7 +123,7 @@ def load_card(path: Path, columns: Mapping[str, Mapping[str, tuple[str, ...]]]) 
     except yaml.YAMLError as error:
         raise CardError(f"{path.name} is not YAML: {error}") from None
     where = path.name
-    said = _mapping(where, said, {"purpose", "schedule", "order", "start_date", "reads", "writes"})
+    said = _mapping(where, said, _CARD_KEYS)
     if not _NAME.match(path.stem):
         raise CardError(f"{where}: a flow's file name is lower case with underscores.")
     for name in ("purpose", "schedule", "reads", "writes"):
@@ -131,6 +136,9 @@ def load_card(path: Path, columns: Mapping[str, Mapping[str, tuple[str, ...]]]) 
     start = said.get("start_date", datetime(2026, 1, 1, tzinfo=UTC))
     if not isinstance(start, datetime):
         raise CardError(f"{where}: 'start_date' must be a timestamp such as 2026-01-01T00:00:00Z.")
+    share = said.get("max_rejected_share", 0.2)
+    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
+        raise CardError(f"{where}: 'max_rejected_share' is a share between 0 and 1, such as 0.2.")
     return FlowCard(
         name=path.stem,
         purpose=str(said["purpose"]).strip(),
@@ -139,6 +147,7 @@ def load_card(path: Path, columns: Mapping[str, Mapping[str, tuple[str, ...]]]) 
         reads=reads,
         writes=writes,
         start_date=start if start.tzinfo else start.replace(tzinfo=UTC),
+        max_rejected_share=float(share),
         text=text,
     )
 

@@ -63,6 +63,7 @@ def test_a_card_becomes_facts_and_its_select_comes_from_the_sources(project):
         ),
         ("system: finops, entity", "system: sales, entity", "needs 'id'"),
         ("key: [id]}", "key: [id], max_parallel: 0}", "are 1 or more"),
+        ("purpose: Move things.", "purpose: Move things.\nmax_rejected_share: 20", "a share between 0 and 1"),
         ("schedule:", "schedules:", "'schedules' is not known"),
     ],
 )

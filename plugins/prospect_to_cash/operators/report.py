@@ -19,6 +19,8 @@ from prospect_to_cash.stores.database import connect
 
 log = logging.getLogger(__name__)
 
+REJECTED_FLOOR = 20
+
 
 class ReportRun(BaseOperator):
     """Count the run's outcomes, log and store them; fail when a task before it failed.
@@ -54,6 +56,13 @@ class ReportRun(BaseOperator):
         missing = self._unfinished(ti, context)
         if missing:
             raise AirflowFailException(f"The run is not complete: {', '.join(missing)} did not succeed.")
+        rejected = sum(report.values["rejected"].values())  # type: ignore[attr-defined]
+        read = int(report.values["read"])  # type: ignore[call-overload]
+        if rejected > max(REJECTED_FLOOR, self.card.max_rejected_share * read):
+            raise AirflowFailException(
+                f"{rejected} of {read} records were rejected by the target; what was accepted stays. The reasons are "
+                "in the log above and in sync.ledger; mend the cause, then run with retry_rejected."
+            )
         return report.values
 
     def _unfinished(self, ti: Any, context: Mapping[str, Any]) -> list[str]:
