@@ -58,16 +58,20 @@ def dbt_variables(environments: Mapping[str, str], companies: Sequence[str]) -> 
 
 
 def run_dbt(
-    flow: str, variables: Mapping[str, object], cut: Cut, environment: Mapping[str, str], folder: Path
+    flow: str,
+    variables: Mapping[str, object],
+    cut: Cut,
+    version: str,
+    environment: Mapping[str, str],
+    folder: Path,
 ) -> tuple[list[dict[str, object]], str]:
     """Build one flow and its ancestors; returns node results and a hash of the project's nodes.
 
-    ``environment`` is what profiles.yml reads. Raises ``GateFailed`` when dbt could not even begin (a model that does
-    not compile, say).
+    ``version`` is the mapping version, ``environment`` what profiles.yml reads. Raises ``GateFailed`` when dbt could
+    not even begin (a model that does not compile, say).
     """
     from dbt.artifacts.schemas.run import RunExecutionResult
     from dbt.cli.main import dbtRunner
-    from dbt.contracts.graph.manifest import Manifest
 
     os.environ.update(environment)
     os.environ.setdefault("DBT_SEND_ANONYMOUS_USAGE_STATS", "False")
@@ -75,22 +79,42 @@ def run_dbt(
     places = ["--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)]
     places += ["--target-path", str(folder), "--log-path", str(folder), "--quiet", "--no-use-colors"]
 
-    # What changes with every run comes in after parsing: dbt would parse everything anew for a changed var.
-    parsed = dbtRunner().invoke(["parse", "--vars", json.dumps(variables), *_known_files(), *places])
-    if not isinstance(parsed.result, Manifest):
-        raise _not_begun(flow, parsed.exception, folder)
-    _keep_files(folder)
-
+    manifest = _manifest(flow, variables, f"{version}-{environment['P2C_DB_NAME']}", folder, places)
     said = {**variables, "scope": cut.scope, "cut_from": cut.cut_from}
     select = ["--select", f"+tag:{flow}", "--indirect-selection", "buildable"]
     # Unit tests look at the SQL, not at the data: they belong to `make test`, not to every run.
     left_out = ["unit_test", "seed"] if cut.scope == "changed" else ["unit_test"]
     for kind in left_out:
         select += ["--exclude-resource-type", kind]
-    built = dbtRunner(manifest=parsed.result).invoke(["build", *select, "--vars", json.dumps(said), *places])
+    built = dbtRunner(manifest=manifest).invoke(["build", *select, "--vars", json.dumps(said), *places])
     if not isinstance(built.result, RunExecutionResult):
         raise _not_begun(flow, built.exception, folder)
-    return [_result(result) for result in built.result.results], _manifest_hash(parsed.result)
+    return [_result(result) for result in built.result.results], _manifest_hash(manifest)
+
+
+def _manifest(flow: str, variables: Mapping[str, object], key: str, folder: Path, places: list[str]) -> Any:
+    """The parsed project: as an earlier run kept it for the same mapping and database, or parsed anew and kept.
+
+    What changes with every run comes in when models are compiled, after parsing.
+    """
+    from dbt.cli.main import dbtRunner
+    from dbt.contracts.graph.manifest import Manifest
+    from dbt.version import __version__
+
+    named = hashlib.sha256(f"{key}-{__version__}".encode()).hexdigest()[:16]
+    kept = dbt_home() / f"manifest-{named}.msgpack"
+    if kept.is_file():
+        return Manifest.from_msgpack(kept.read_bytes())
+    parsed = dbtRunner().invoke(["parse", "--vars", json.dumps(variables), *places])
+    if not isinstance(parsed.result, Manifest):
+        raise _not_begun(flow, parsed.exception, folder)
+    for old in dbt_home().glob("manifest-*.msgpack"):
+        old.unlink(missing_ok=True)
+    made = folder / "partial_parse.msgpack"
+    if made.is_file():
+        shutil.copyfile(made, kept.with_suffix(".new"))
+        kept.with_suffix(".new").replace(kept)
+    return parsed.result
 
 
 def _result(result: Any) -> dict[str, object]:
@@ -107,20 +131,6 @@ def _not_begun(flow: str, error: object, folder: Path) -> GateFailed:
     return GateFailed(
         f"dbt could not build flow {flow}: {_first_line(error)} The whole log is {folder / 'dbt.log'}."
     )
-
-
-def _known_files() -> list[str]:
-    """What the last run parsed, so that only changed files are parsed again."""
-    kept = dbt_home() / "partial_parse.msgpack"
-    return ["--partial-parse-file-path", str(kept)] if kept.is_file() else []
-
-
-def _keep_files(folder: Path) -> None:
-    made = folder / "partial_parse.msgpack"
-    if made.is_file():
-        kept = dbt_home() / "partial_parse.msgpack"
-        shutil.copyfile(made, kept.with_suffix(".new"))
-        kept.with_suffix(".new").replace(kept)
 
 
 def _manifest_hash(manifest: Any) -> str:
