@@ -4,12 +4,28 @@ import random
 
 import pytest
 
-from tests.dbt.test_diff_write import change, contents
+from tests.dbt.test_diff_write import change
 from tests.dbt.warehouse import guid
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3000)]
 
 SCHEDULES = 50
+
+
+def contents(warehouse) -> dict[str, list[str]]:
+    """{relation: rows as text} of everything that dbt builds."""
+    relations = warehouse.rows(
+        """
+        select schemaname || '.' || tablename as name from pg_tables
+        where schemaname in ('staging', 'canonical', 'validation', 'outbound') order by 1
+        """
+    )
+    return {
+        relation["name"]: sorted(
+            row["said"] for row in warehouse.rows(f"select t::text as said from {relation['name']} as t")
+        )
+        for relation in relations
+    }
 
 
 def change_product(warehouse, n: int) -> None:
