@@ -4,11 +4,12 @@ SHELL := /bin/sh
 .PHONY: help install demo up down run backfill sandbox test test-all lint format bench lock clean
 
 unexport PYTHONHOME PYTHONPATH PYTHONDONTWRITEBYTECODE
-unexport DATA ACCOUNTS PRODUCTS FLOW FROM TO FULL DRY_RUN FORCE RETRY_REJECTED
+unexport DATA ACCOUNTS PRODUCTS FLOW FROM TO FULL DRY_RUN FORCE RETRY_REJECTED RELEASE_BRAKE
 IN_VENV := .venv/bin/python -m
 truth = $(filter-out 0 no false,$($(1)))
 FLAGS = $(if $(call truth,FULL),--full) $(if $(call truth,DRY_RUN),--dry-run) \
-	$(if $(call truth,FORCE),--force) $(if $(call truth,RETRY_REJECTED),--retry-rejected)
+	$(if $(call truth,FORCE),--force) $(if $(call truth,RETRY_REJECTED),--retry-rejected) \
+	$(if $(call truth,RELEASE_BRAKE),--release-brake)
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,7 +29,7 @@ up: install ## start Airflow with its UI, Postgres and the stand-ins, and leave 
 down: ## stop what `make up` started
 	@if [ -x .venv/bin/python ]; then $(IN_VENV) local down; else echo "Nothing is installed, so nothing runs."; fi
 
-run: install ## run one flow: FLOW=accounts [FULL=1] [DRY_RUN=1] [FORCE=1] [RETRY_REJECTED=1]
+run: install ## run one flow: FLOW=accounts [FULL=1] [DRY_RUN=1] [FORCE=1] [RETRY_REJECTED=1] [RELEASE_BRAKE=1]
 	@$(IN_VENV) local run "$(FLOW)" $(FLAGS)
 
 backfill: install ## read dates again, under `make up`: FLOW=accounts FROM=2026-01-01 TO=2026-01-03

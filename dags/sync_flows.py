@@ -32,6 +32,27 @@ PARAMS = {
     "retry_rejected": Param(
         False, type="boolean", title="Retry rejected", description="Send rejected records again at once."
     ),
+    "release_brake": Param(
+        False,
+        type="boolean",
+        title="Release the brake",
+        description="Send the plan of this run even if it touches more records than the brake lets through.",
+    ),
+    "brake_share": Param(
+        None,
+        type=["null", "number"],
+        minimum=0,
+        maximum=1,
+        title="Brake: share",
+        description="Stop when the plan touches more than this share of the target's records. Blank: as on the card.",
+    ),
+    "brake_floor": Param(
+        None,
+        type=["null", "integer"],
+        minimum=0,
+        title="Brake: floor",
+        description="So many records may always be touched. Blank: as on the card.",
+    ),
 }
 
 

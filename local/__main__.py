@@ -16,7 +16,7 @@ from local.paths import Paths
 from local.postgres import EmbeddedPostgres
 from local.stand_ins import Records
 
-PARAMS = ("dry_run", "full", "force", "retry_rejected")
+PARAMS = ("dry_run", "full", "force", "retry_rejected", "release_brake")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

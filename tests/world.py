@@ -174,12 +174,13 @@ class World:
              "schema": schema}
         )  # fmt: skip
 
-    def run(self, flow: str, expect: str = "success", **params: bool) -> dict[str, Any]:
+    def run(self, flow: str, expect: str = "success", **params: bool | float | None) -> dict[str, Any]:
         """Run a flow's DAG in this process to its end and return its report."""
         with self.environment():
             dag = dags()[f"prospect_to_cash_{flow}"]
             # Said in full every time: dag.test() keeps what it was told for the next run.
-            said = dict.fromkeys(("dry_run", "full", "force", "retry_rejected"), False) | params
+            said = dict.fromkeys(("dry_run", "full", "force", "retry_rejected", "release_brake"), False)
+            said |= {"brake_share": None, "brake_floor": None} | params
             run = dag.test(run_conf=said)
             assert str(getattr(run.state, "value", run.state)) == expect, f"{flow} ended as {run.state}"
             return self.report(run.run_id)

@@ -27,3 +27,7 @@ class Rejected(P2CError):
 
 class Misconfigured(P2CError):
     """Nothing will work before a person changes something: stop and say what."""
+
+
+class Stopped(P2CError):
+    """What a run is about to do is so much that a person has to release it: stop and say what it saw."""

@@ -17,7 +17,17 @@ import yaml
 SYSTEMS = ("sales", "finops")
 _DURATION = re.compile(r"^(\d+)\s*([smhd])$")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-_CARD_KEYS = {"purpose", "schedule", "order", "start_date", "max_rejected_share", "reads", "writes"}
+_CARD_KEYS = {
+    "purpose",
+    "schedule",
+    "order",
+    "start_date",
+    "max_rejected_share",
+    "brake_share",
+    "brake_floor",
+    "reads",
+    "writes",
+}
 _NAME = re.compile(r"^[a-z][a-z0-9_]*$")
 
 
@@ -60,6 +70,11 @@ class Write:
     ``key`` are the properties by which an existing record is found, ``id`` the property that
     holds a GUID key (Sales only), ``creates`` false means that the record must exist already,
     ``read_back`` the properties of a created record that are kept beside its identity.
+    ``assigned`` are key properties that the target assigns where they are left out, ``find_by`` the
+    body's properties by which a create whose answer was lost is then found again. ``gone`` says
+    what becomes of a part that its document has no more: ``delete``, a body such as
+    ``{IsInactive: "Yes"}``, or nothing. The creates of a ``principal`` write count as created
+    records; so does the write that is named like the flow.
     """
 
     name: str
@@ -72,6 +87,10 @@ class Write:
     max_parallel: int = 1
     batch_size: int = 100
     read_back: tuple[str, ...] = ()
+    assigned: tuple[str, ...] = ()
+    find_by: tuple[str, ...] = ()
+    gone: str | Mapping[str, object] | None = None
+    principal: bool = False
 
     @property
     def relation(self) -> str:
@@ -84,6 +103,7 @@ class FlowCard:
     """One flow: the DAG ``prospect_to_cash_<name>`` and the dbt tag ``<name>``.
 
     A run in which the target rejects more than ``max_rejected_share`` of the records, and more than 20, fails.
+    A plan that would touch more than ``brake_share`` of a write's records, and more than ``brake_floor``, stops.
     """
 
     name: str
@@ -94,6 +114,8 @@ class FlowCard:
     writes: tuple[Write, ...]
     start_date: datetime = field(default=datetime(2026, 1, 1, tzinfo=UTC))
     max_rejected_share: float = 0.2
+    brake_share: float = 0.5
+    brake_floor: int = 500
     text: str = ""
 
     @property
@@ -130,15 +152,17 @@ def load_card(path: Path, columns: Mapping[str, Mapping[str, tuple[str, ...]]]) 
         if not said.get(name):
             raise CardError(f"{where}: '{name}' is missing.")
     reads = tuple(_read(f"{where}, read {n}", entry, columns) for n, entry in enumerate(said["reads"], 1))
-    writes = tuple(_write(f"{where}, write {n}", entry) for n, entry in enumerate(said["writes"], 1))
+    writes = tuple(
+        _write(f"{where}, write {n}", entry, path.stem) for n, entry in enumerate(said["writes"], 1)
+    )
     _unique(where, "read", [read.name for read in reads])
     _unique(where, "write", [write.name for write in writes])
     start = said.get("start_date", datetime(2026, 1, 1, tzinfo=UTC))
     if not isinstance(start, datetime):
         raise CardError(f"{where}: 'start_date' must be a timestamp such as 2026-01-01T00:00:00Z.")
-    share = said.get("max_rejected_share", 0.2)
-    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
-        raise CardError(f"{where}: 'max_rejected_share' is a share between 0 and 1, such as 0.2.")
+    floor = said.get("brake_floor", 500)
+    if isinstance(floor, bool) or not isinstance(floor, int) or floor < 0:
+        raise CardError(f"{where}: 'brake_floor' is a whole number, 0 or more.")
     return FlowCard(
         name=path.stem,
         purpose=str(said["purpose"]).strip(),
@@ -147,7 +171,9 @@ def load_card(path: Path, columns: Mapping[str, Mapping[str, tuple[str, ...]]]) 
         reads=reads,
         writes=writes,
         start_date=start if start.tzinfo else start.replace(tzinfo=UTC),
-        max_rejected_share=float(share),
+        max_rejected_share=_share(where, "max_rejected_share", said, 0.2),
+        brake_share=_share(where, "brake_share", said, 0.5),
+        brake_floor=floor,
         text=text,
     )
 
@@ -187,12 +213,29 @@ def _read(where: str, entry: object, columns: Mapping[str, Mapping[str, tuple[st
     return Read(**{**said, "select": wanted})
 
 
-def _write(where: str, entry: object) -> Write:
+def _share(where: str, name: str, said: Mapping[str, object], default: float) -> float:
+    share = said.get(name, default)
+    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
+        raise CardError(f"{where}: '{name}' is a share between 0 and 1, such as {default}.")
+    return float(share)
+
+
+def _write(where: str, entry: object, flow: str) -> Write:
     said = _entry(where, entry, Write)
     said.setdefault("target_set", said["entity"])
+    said.setdefault("principal", said["name"] == flow)
     write = Write(**said)
     if write.system == "sales" and not write.id:
         raise CardError(f"{where}: a write to sales needs 'id', the property that holds the record's GUID.")
+    if write.gone not in (None, "delete") and not (isinstance(write.gone, dict) and write.gone):
+        raise CardError(
+            f"{where}: 'gone' is delete, or the body that tells the target so, such as {{IsInactive: \"Yes\"}}."
+        )
+    if write.assigned and not (write.find_by and set(write.assigned) <= set(write.key)):
+        raise CardError(
+            f"{where}: 'assigned' are parts of the key, and 'find_by' has to name the properties by which "
+            "such a record is found again."
+        )
     if write.max_parallel < 1 or write.batch_size < 1:
         raise CardError(f"{where}: 'max_parallel' and 'batch_size' are 1 or more.")
     return write

@@ -17,7 +17,7 @@ from prospect_to_cash.stores.run_store import Params
 
 ENVELOPE = """
     source_key text, record text, company text, target_key jsonb, body jsonb, body_hash text, requires text[],
-    document text, ordinal int, operation text, if_match text
+    document text, ordinal int, operation text, if_match text, locked text
 """
 CARD = FlowCard(
     name="things",
@@ -26,9 +26,12 @@ CARD = FlowCard(
     order=1,
     reads=(),
     writes=(
-        Write("things", "finops", "Things", ("Id",), target_set="Things"),
-        Write("parts", "finops", "Parts", ("Id",), target_set="Parts"),
+        Write("things", "finops", "Things", ("Id",), target_set="Things", principal=True),
+        Write("parts", "finops", "Parts", ("Id",), target_set="Parts", gone="delete"),
+        Write("people", "finops", "People", ("Id",), target_set="People", gone={"IsInactive": "Yes"}),
     ),
+    brake_share=0.5,
+    brake_floor=3,
 )
 ENVIRONMENTS = {"sales": "org", "finops": "erp"}
 
@@ -59,14 +62,18 @@ class Flow:
         target = more.get("target_key", {"dataAreaId": "usmf", "Id": key})
         self.sql(f"delete from outbound.outbound_finops__{write} where source_key = %s", (key,))
         self.sql(
-            f"insert into outbound.outbound_finops__{write} values (%s, %s, 'usmf', %s, %s, %s, %s, %s, %s, %s, null)",
+            f"insert into outbound.outbound_finops__{write} values (%s, %s, 'usmf', %s, %s, %s, %s, %s, %s, %s, null, %s)",
             (
                 key, key, json.dumps(target), text, hashlib.md5(text.encode()).hexdigest(), list(requires),
                 more.get("document", key), more.get("ordinal", 0), more.get("operation", "upsert"),
+                more.get("locked"),
             ),
         )  # fmt: skip
 
-    def plan(self, mapping: str = "m1", **params: bool) -> int:
+    def unsay(self, write: str, key: str) -> None:
+        self.sql(f"delete from outbound.outbound_finops__{write} where source_key = %s", (key,))
+
+    def plan(self, mapping: str = "m1", **params: bool | float) -> int:
         self.runs += 1
         run = run_store.open_run(self.connection, "things", f"run-{self.runs}", "manual", Params(**params))
         context = PlanContext(run, CARD, ENVIRONMENTS, mapping, Params(**params))
@@ -84,16 +91,16 @@ class Flow:
         """As if the target had answered every planned row of a run."""
         self.sql(
             """
-            insert into sync.ledger (env_id, write, source_key, state, accepted_hash, accepted_body, accepted_run,
+            insert into sync.ledger (env_id, write, source_key, document, state, accepted_hash, accepted_body, accepted_run,
                 accepted_at, rejected_hash, rejected_mapping, sentence, next_try, epoch, in_doubt_run, in_doubt_seq)
-            select env_id, write, source_key, %(state)s,
-                case when %(state)s = 'accepted' then body_hash end,
+            select env_id, write, source_key, document, %(state)s,
+                case when %(state)s = 'accepted' and action <> 'remove' then body_hash end,
                 case when %(state)s = 'accepted' then body end,
                 run_id, clock_timestamp(), case when %(state)s = 'rejected' then body_hash end, 'm1', %(sentence)s,
                 clock_timestamp() + interval '1 hour', 1, run_id, seq
             from sync.plan where run_id = %(run)s and state = 'planned'
             on conflict (env_id, write, source_key) do update set state = excluded.state,
-                accepted_hash = coalesce(excluded.accepted_hash, ledger.accepted_hash),
+                accepted_hash = case when excluded.state = 'accepted' then excluded.accepted_hash else ledger.accepted_hash end,
                 accepted_body = coalesce(excluded.accepted_body, ledger.accepted_body),
                 rejected_hash = excluded.rejected_hash, sentence = excluded.sentence, next_try = excluded.next_try,
                 changed_at = clock_timestamp(), accepted_at = clock_timestamp(),
@@ -117,6 +124,7 @@ def staging(empty_database: str) -> str:
                     source_key text, record text, company text, broken_rule text, effect text, field text, value text);
                 create table outbound.outbound_finops__things ({ENVELOPE});
                 create table outbound.outbound_finops__parts ({ENVELOPE});
+                create table outbound.outbound_finops__people ({ENVELOPE});
                 """
             )
     return empty_database
@@ -130,7 +138,8 @@ def flow(staging: str) -> Iterator[Flow]:
             cursor.execute(
                 """
                 truncate canonical.canonical_things, validation.violations_things, outbound.outbound_finops__things,
-                    outbound.outbound_finops__parts, sync.ledger, sync.identity, sync.run, sync.attempt, sync.builds
+                    outbound.outbound_finops__parts, outbound.outbound_finops__people,
+                    sync.ledger, sync.identity, sync.run, sync.attempt, sync.builds
                     cascade
                 """
             )

@@ -1,6 +1,7 @@
 import pytest
 
-from prospect_to_cash.stores.plan_store import RecordsLost
+from prospect_to_cash.errors import Stopped
+from prospect_to_cash.stores.standing import RecordsLost
 
 
 def test_a_record_that_was_never_accepted_is_created_whole_with_its_blocks_flattened(flow):
@@ -190,3 +191,200 @@ def test_a_repeated_transform_plans_anew_and_keeps_what_was_sent(flow):
         ("things", "a"): "accepted",
         ("things", "b"): "planned",
     }
+
+
+def document(flow, *parts: str, write: str = "parts", **more: object) -> None:
+    """Record a with some parts."""
+    flow.say("things", "a", {"Name": "A"}, **more)
+    for part in parts:
+        flow.say(write, part, {"Name": part}, requires=("things:a",), document="a", **more)
+
+
+def test_a_part_that_its_document_has_no_more_is_removed_once(flow):
+    flow.record("a")
+    document(flow, "a/1", "a/2")
+    flow.accept(flow.plan())
+    flow.unsay("parts", "a/2")
+
+    run = flow.plan()
+    assert flow.planned(run) == {("parts", "a/2"): ("planned", "remove", {}, None)}
+    flow.accept(run)
+
+    assert flow.planned(flow.plan()) == {}
+
+
+def test_a_removed_part_that_comes_back_is_created_anew(flow):
+    flow.record("a")
+    document(flow, "a/1", "a/2")
+    flow.accept(flow.plan())
+    flow.unsay("parts", "a/2")
+    flow.accept(flow.plan())
+    document(flow, "a/1", "a/2")
+
+    assert flow.planned(flow.plan()) == {("parts", "a/2"): ("planned", "create", {"Name": "a/2"}, None)}
+
+
+def test_a_held_document_loses_no_part(flow):
+    flow.record("a", "too_long")
+    document(flow, "a/1")
+    flow.accept(flow.plan())
+    flow.unsay("parts", "a/1")
+    flow.unsay("things", "a")
+
+    assert flow.planned(flow.plan()) == {}
+
+
+def test_a_part_in_doubt_that_is_gone_is_removed_too(flow):
+    flow.record("a")
+    document(flow, "a/1")
+    flow.accept(flow.plan(), state="in_doubt")
+    flow.unsay("parts", "a/1")
+
+    assert flow.planned(flow.plan())[("parts", "a/1")][:2] == ("planned", "remove")
+
+
+def test_a_refused_removal_rests_and_names_the_refusal(flow):
+    flow.record("a")
+    document(flow, "a/1")
+    flow.accept(flow.plan())
+    flow.unsay("parts", "a/1")
+    flow.accept(flow.plan(), state="rejected", sentence="The quotation is confirmed.")
+
+    assert flow.planned(flow.plan())[("parts", "a/1")][0::3] == ("resting", "The quotation is confirmed.")
+
+
+def test_a_person_that_is_gone_is_told_so_by_a_body_once_and_wakes_up_with_a_change(flow):
+    flow.record("a")
+    document(flow, "a/1", write="people")
+    flow.accept(flow.plan())
+    flow.unsay("people", "a/1")
+
+    run = flow.plan()
+    assert flow.planned(run) == {("people", "a/1"): ("planned", "deactivate", {"IsInactive": "Yes"}, None)}
+    flow.accept(run)
+    assert flow.planned(flow.plan()) == {}
+    flow.say("people", "a/1", {"Name": "a/1", "IsInactive": "No"}, document="a")
+
+    assert flow.planned(flow.plan())[("people", "a/1")][:2] == ("planned", "update")
+
+
+def test_a_person_whose_create_is_in_doubt_is_finished_before_it_is_told(flow):
+    flow.record("a")
+    document(flow, "a/1", write="people")
+    flow.accept(flow.plan(), state="in_doubt")
+    flow.unsay("people", "a/1")
+
+    assert flow.planned(flow.plan())[("people", "a/1")][:3] == ("planned", "create", {"Name": "a/1"})
+
+
+def test_an_absent_row_is_never_sent_and_makes_the_parts_of_its_document_gone(flow):
+    flow.record("a")
+    flow.say("people", "a/1", {"Name": "P"}, document="a")
+    flow.accept(flow.plan())
+    flow.unsay("people", "a/1")
+    flow.say("people", "a", {}, document="a", operation="absent", target_key={})
+
+    assert flow.planned(flow.plan()) == {
+        ("people", "a/1"): ("planned", "deactivate", {"IsInactive": "Yes"}, None)
+    }
+
+
+def test_a_locked_record_is_held_by_name_when_it_would_change_and_is_quiet_otherwise(flow):
+    flow.record("a")
+    document(flow, "a/1")
+    flow.accept(flow.plan())
+    document(flow, "a/1", locked="quotation_confirmed")
+    assert flow.planned(flow.plan()) == {}
+    flow.say("things", "a", {"Name": "B"}, locked="quotation_confirmed")
+    flow.unsay("parts", "a/1")
+
+    planned = flow.planned(flow.plan())
+
+    assert planned[("things", "a")][0::3] == ("held", "quotation_confirmed")
+    assert planned[("parts", "a/1")][0::3] == ("held", "quotation_confirmed")
+
+
+def things(flow, *keys: str, name: str = "A") -> None:
+    for key in keys:
+        flow.record(key)
+        flow.say("things", key, {"Name": name})
+
+
+def test_the_first_load_is_let_through_whatever_its_size(flow):
+    things(flow, *"abcdefgh")
+
+    assert len(flow.planned(flow.plan())) == 8
+
+
+def test_the_brake_stops_a_plan_that_would_change_too_many_records_and_says_what_it_saw(flow):
+    things(flow, *"abcdefgh")
+    flow.accept(flow.plan())
+    things(flow, *"abcde", name="B")
+
+    with pytest.raises(Stopped, match=r"things: update 5 of 8 known records.*release_brake"):
+        flow.plan()
+    with pytest.raises(Stopped):
+        flow.plan()
+
+
+def test_the_brake_is_released_for_one_run(flow):
+    things(flow, *"abcdefgh")
+    flow.accept(flow.plan())
+    things(flow, *"abcde", name="B")
+    with pytest.raises(Stopped):
+        flow.plan()
+
+    run = flow.plan(release_brake=True)
+    assert len(flow.planned(run)) == 5
+    assert len(flow.planned(flow.plan())) == 5, "what was released once is not asked for again"
+    things(flow, *"abcde", name="C")
+    with pytest.raises(Stopped):
+        flow.plan()
+
+
+def test_a_dry_run_is_told_of_the_brake_and_releases_nothing(flow, caplog):
+    things(flow, *"abcdefgh")
+    flow.accept(flow.plan())
+    things(flow, *"abcde", name="B")
+
+    flow.plan(dry_run=True)
+    assert "The brake stopped flow things" in caplog.text
+    with pytest.raises(Stopped):
+        flow.plan()
+
+
+def test_a_first_load_that_broke_off_is_finished_without_asking(flow):
+    things(flow, *"abcdefgh")
+    flow.plan()
+    flow.sql("update sync.plan set state = 'waiting' where source_key <> 'a'")
+    flow.sql(
+        "insert into sync.ledger (env_id, write, source_key, state, accepted_hash, accepted_body, epoch) "
+        "select env_id, write, source_key, 'accepted', body_hash, body, 1 from sync.plan where source_key = 'a'"
+    )
+
+    assert len(flow.planned(flow.plan())) == 7
+
+
+def test_share_and_floor_of_the_brake_may_be_set_for_a_run(flow):
+    things(flow, *"abcdefgh")
+    flow.accept(flow.plan())
+    things(flow, *"abc", name="B")
+
+    with pytest.raises(Stopped):
+        flow.plan(brake_share=0.1, brake_floor=2)
+    assert len(flow.planned(flow.plan(brake_share=0.1, brake_floor=3))) == 3
+
+
+def test_a_record_that_is_excluded_but_still_told_something_is_counted_once(flow):
+    flow.record("a")
+    flow.say("people", "a/1", {"Name": "P"}, document="a")
+    flow.accept(flow.plan())
+    flow.unsay("people", "a/1")
+    flow.say("people", "a", {}, document="a", operation="absent", target_key={})
+    flow.sql("insert into validation.violations_things values ('a', 'a', '', 'no_parent', 'exclude', '', '')")
+
+    flow.accept(flow.plan())
+    assert flow.counts["excluded"] == {}
+    flow.plan()
+
+    assert flow.counts["excluded"] == {"no_parent": 1}

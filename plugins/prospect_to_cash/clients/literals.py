@@ -74,7 +74,7 @@ def _named(name: str) -> str:
     return name
 
 
-def record_path(entity: str, key: Mapping[str, str] | str | None = None) -> str:
+def record_path(entity: str, key: Mapping[str, str | int] | str | None = None) -> str:
     """`entity` or `entity(key)`, percent-encoded; a text as key must be a GUID. Raises ValueError."""
     if key is None:
         return _named(entity)

@@ -19,7 +19,7 @@ class Operation:
 
     method: Method
     entity: str
-    key: Mapping[str, str] | str | None
+    key: Mapping[str, str | int] | str | None
     body: bytes | None = field(default=None, repr=False)
     if_match: str | None = None
     create_only: bool = False

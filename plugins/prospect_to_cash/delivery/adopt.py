@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
+from prospect_to_cash.delivery.references import json_text
+
 _BIND = "@odata.bind"
 
 
@@ -15,15 +17,18 @@ def properties(bodies: Sequence[str], more: Sequence[str]) -> tuple[str, ...]:
     return tuple(sorted(names | set(more)))
 
 
-def difference(body: str, found: Mapping[str, object]) -> str | None:
-    """The part of ``body`` that differs from the record, as JSON text; None when nothing does."""
+def difference(body: str, found: Mapping[str, object], fixed: Sequence[str] = ()) -> str | None:
+    """The part of ``body`` that differs from the record, as JSON text; None when nothing does.
+
+    ``fixed`` are properties that cannot be changed any more: the key, and what the target answered.
+    """
     said = json.loads(body, parse_float=Decimal)
-    differing = [
-        f"{json.dumps(name)}: {_text(value)}"
+    differing = {
+        name: value
         for name, value in said.items()
-        if not _same(name, value, found.get(_readable(name)))
-    ]
-    return "{" + ", ".join(differing) + "}" if differing else None
+        if name not in fixed and not _same(name, value, found.get(_readable(name)))
+    }
+    return json_text(differing) if differing else None
 
 
 def _readable(name: str) -> str:
@@ -39,8 +44,3 @@ def _same(name: str, said: object, found: object) -> bool:
     if isinstance(said, bool) or isinstance(found, bool):
         return said is found
     return said == found
-
-
-def _text(value: object) -> str:
-    """JSON that keeps a decimal's digits as they were written."""
-    return str(value) if isinstance(value, Decimal) else json.dumps(value, ensure_ascii=False)

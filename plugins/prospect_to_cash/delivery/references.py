@@ -1,8 +1,11 @@
-"""GUIDs inside bodies: references to other records, and the ids of new ones.
+"""References in keys and bodies, the GUIDs of new records, and bodies as they leave.
 
-A body says ``"/products(@{products:KEY})"`` in a property that ends with ``@odata.bind``; the text
-is replaced by the GUID that the record KEY of entity ``products`` has in the target. Only such
-properties, and the natural key of a record, are looked at, so no user's text is ever replaced.
+``@{products:KEY}`` stands for the GUID that the record KEY of entity ``products`` has in the target,
+``@{CustomersV3.PartyNumber:KEY}`` for the property that the target answered about a record (one of
+the card's ``read_back``). With ``@?{...}`` a reference that is not known yet is left out instead of
+waited for, and a KEY that ends in ``/*`` means the oldest record whose key begins so. References are
+looked for in properties that end with ``@odata.bind``, in body keys ``ref:<property>`` (sent in
+creates alone) and in natural keys, so no user's text is ever replaced.
 """
 
 from __future__ import annotations
@@ -10,32 +13,98 @@ from __future__ import annotations
 import json
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import NamedTuple
 
-REFERENCE = re.compile(r"@\{(\w+):(.*)\}")
-_BOUND = re.compile(r'("[^"\\]*@odata\.bind": ?)("(?:[^"\\]|\\.)*")')
-
-
-def wanted(changes: str, target_key: str) -> set[tuple[str, str]]:
-    """(entity, source_key) of every record that a row refers to."""
-    texts = [json.loads(match[2]) for match in _BOUND.finditer(changes)]
-    texts += [str(value) for value in json.loads(target_key).values()]
-    return {(found[1], found[2]) for text in texts if (found := REFERENCE.search(text))}
+CREATE_ONLY = "ref:"
+_BIND = "@odata.bind"
+_REFERENCE = re.compile(r"@(\??)\{(\w+)(?:\.(\w+))?:(.*)\}")
 
 
-def resolve_body(changes: str, ids: Mapping[tuple[str, str], str]) -> str:
-    """The body with every bound reference replaced by its GUID; the rest of the text is untouched."""
-    if "@{" not in changes:
+class Reference(NamedTuple):
+    """One record that a row refers to, and which of its properties (None: its GUID)."""
+
+    entity: str
+    name: str | None
+    key: str
+    optional: bool
+
+    def __str__(self) -> str:
+        return f"{self.entity}:{self.key}"
+
+
+Known = Mapping[Reference, str]
+Key = dict[str, str | int]
+
+
+def reference_in(text: object) -> Reference | None:
+    """The reference that a text holds, if it is one."""
+    found = _REFERENCE.search(text) if isinstance(text, str) and "@" in text else None
+    return Reference(found[2], found[3], found[4], bool(found[1])) if found else None
+
+
+def wanted(changes: str, target_key: str, own: Mapping[str, object] | None = None) -> set[Reference]:
+    """Every reference of a row, but for key parts that the target has answered about the record itself (``own``)."""
+    found = [reference_in(value) for _, value in _places(changes)] if _may_refer(changes) else []
+    if "@" in target_key:
+        key = json.loads(target_key)
+        found += [reference_in(value) for name, value in key.items() if not (own and own.get(name))]
+    return {reference for reference in found if reference}
+
+
+def resolve_key(target_key: str, known: Known, own: Mapping[str, object] | None = None) -> Key:
+    """The natural key with its references replaced; a part that is optional and unknown is left out.
+
+    What the target has answered about the record itself (``own``) comes first.
+    """
+    key: Key = {}
+    for name, value in json.loads(target_key).items():
+        reference = reference_in(value)
+        if reference is None:
+            key[name] = value
+        elif own and own.get(name):
+            key[name] = str(own[name])
+        elif reference in known:
+            key[name] = _replaced(value, known[reference])
+        elif not reference.optional:
+            raise KeyError(reference)
+    return key
+
+
+def body_text(changes: str, known: Known, creating: bool, key: Key | None) -> str:
+    """The body as it leaves: references replaced, create-only properties in creates alone.
+
+    ``key`` are the natural key's parts, where the body of a create has to say them. Numbers keep their digits.
+    """
+    if _may_refer(changes):
+        body: dict[str, object] = {}
+        for name, value in json.loads(changes, parse_float=Decimal).items():
+            reference = reference_in(value) if _is_place(name) else None
+            if name.startswith(CREATE_ONLY):
+                if not creating or (reference is not None and reference not in known):
+                    continue
+                name = name.removeprefix(CREATE_ONLY)
+            body[name] = value if reference is None else _replaced(str(value), known[reference])
+        changes = json_text(body)
+    if not key:
         return changes
-    return _BOUND.sub(lambda match: match[1] + json.dumps(_replace(json.loads(match[2]), ids)), changes)
+    said = json.dumps(key, ensure_ascii=False)
+    return changes if said == "{}" else said if changes == "{}" else f"{said[:-1]}, {changes[1:]}"
 
 
-def resolve_key(target_key: str, ids: Mapping[tuple[str, str], str]) -> dict[str, str]:
-    """The natural key with its references replaced."""
-    return {name: _replace(str(value), ids) for name, value in json.loads(target_key).items()}
+def json_text(body: Mapping[str, object]) -> str:
+    """JSON whose decimals keep the digits they were written with."""
+    said = ", ".join(f"{json.dumps(name)}: {value_text(value)}" for name, value in body.items())
+    return "{" + said + "}"
 
 
-def new_id(env_id: str, entity: str, key: Mapping[str, str]) -> str:
+def value_text(value: object) -> str:
+    """One value as JSON text."""
+    return format(value, "f") if isinstance(value, Decimal) else json.dumps(value, ensure_ascii=False)
+
+
+def new_id(env_id: str, entity: str, key: Mapping[str, str | int]) -> str:
     """The GUID of a record that does not exist yet: the same for the same natural key, for ever.
 
     ``uuid5`` of environment, entity and natural key (ruling 1), so that an upsert repeated after
@@ -45,5 +114,17 @@ def new_id(env_id: str, entity: str, key: Mapping[str, str]) -> str:
     return str(uuid.uuid5(space, f"{entity}:{json.dumps(dict(sorted(key.items())), ensure_ascii=False)}"))
 
 
-def _replace(text: str, ids: Mapping[tuple[str, str], str]) -> str:
-    return REFERENCE.sub(lambda match: ids[(match[1], match[2])], text)
+def _replaced(text: str, value: str) -> str:
+    return _REFERENCE.sub(lambda _: value, text)
+
+
+def _may_refer(changes: str) -> bool:
+    return _BIND in changes or f'"{CREATE_ONLY}' in changes
+
+
+def _is_place(name: str) -> bool:
+    return name.endswith(_BIND) or name.startswith(CREATE_ONLY)
+
+
+def _places(changes: str) -> Iterator[tuple[str, object]]:
+    return ((name, value) for name, value in json.loads(changes).items() if _is_place(name))

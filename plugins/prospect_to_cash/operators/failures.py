@@ -8,19 +8,19 @@ from contextlib import contextmanager
 import psycopg2
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from prospect_to_cash.errors import Misconfigured, P2CError
+from prospect_to_cash.errors import Misconfigured, P2CError, Stopped
 from prospect_to_cash.stores.database import told
 
 
 @contextmanager
 def task_errors() -> Iterator[None]:
-    """``Misconfigured`` fails the task for good; what may pass by itself is retried.
+    """``Misconfigured`` and ``Stopped`` fail the task for good; what may pass by itself is retried.
 
     The text of a database error goes without what it may quote of a row.
     """
     try:
         yield
-    except Misconfigured as error:
+    except (Misconfigured, Stopped) as error:
         raise AirflowFailException(str(error)) from None
     except P2CError as error:
         raise AirflowException(str(error)) from None

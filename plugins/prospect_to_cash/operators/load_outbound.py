@@ -11,7 +11,8 @@ from typing import Any
 import psycopg2
 from airflow.sdk import BaseOperator
 
-from prospect_to_cash.delivery.deliver import Assignment, Delivery
+from prospect_to_cash.delivery.deliver import Delivery
+from prospect_to_cash.delivery.items import Assignment
 from prospect_to_cash.flow_card import SYSTEMS, FlowCard, Write
 from prospect_to_cash.hooks import hook_for
 from prospect_to_cash.hooks.staging import StagingHook

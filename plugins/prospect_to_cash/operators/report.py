@@ -45,8 +45,7 @@ class ReportRun(BaseOperator):
                 raise AirflowFailException(
                     "The run stopped before anything was planned: see the task that failed."
                 )
-            systems = {write.name: write.system for write in self.card.writes}
-            report = outcomes.report_of(store, run_id, landed, systems)
+            report = outcomes.report_of(store, run_id, landed, self.card.writes)
             run_store.finish_run(store, run_id, report.values)
         log.info("\n%s", text.table([report.values]))
         for name in ("held", "excluded", "waiting", "rejected", "warned"):

@@ -14,6 +14,7 @@ from typing import Any
 from psycopg2.extensions import connection as Connection
 
 from prospect_to_cash.errors import P2CError
+from prospect_to_cash.flow_card import SYSTEMS, Write
 from prospect_to_cash.stores.rows import one
 
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"|\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b")
@@ -40,19 +41,25 @@ class Report:
 
 
 def report_of(
-    connection: Connection, run_id: int, landed: Mapping[str, int], systems: Mapping[str, str]
+    connection: Connection, run_id: int, landed: Mapping[str, int], writes: Sequence[Write]
 ) -> Report:
-    """Build a run's report from its plan. ``landed`` is per entity, ``systems`` maps write to system."""
+    """Build a run's report from its plan. ``landed`` is per entity, ``writes`` are the flow's."""
     with connection, connection.cursor() as cursor:
         cursor.execute(
             """
-            select flow, planned, params, extract(epoch from clock_timestamp() - started_at)
+            select flow, planned, params, brake is not null, extract(epoch from clock_timestamp() - started_at)
             from sync.run where run_id = %s
             """,
             (run_id,),
         )
-        flow, planned, params, seconds = one(cursor)
-        cursor.execute(_OUTCOMES, {"run": run_id, "principal": flow, "dry": bool(params.get("dry_run"))})
+        flow, planned, params, braked, seconds = one(cursor)
+        asked = {
+            "run": run_id,
+            "principal": [write.name for write in writes if write.principal],
+            "dry": bool(params.get("dry_run")),
+            "unsent": "brake" if braked else "not_sent",
+        }
+        cursor.execute(_OUTCOMES, asked)
         rows = cursor.fetchall()
         cursor.execute(
             """
@@ -65,10 +72,11 @@ def report_of(
         written = cursor.fetchall()
     values = _values(flow, planned or {}, rows)
     values["landed"] = dict(landed)
-    writes = {"sales": 0, "finops": 0}
+    systems = {write.name: write.system for write in writes}
+    operations = dict.fromkeys(SYSTEMS, 0)
     for write, n in written:
-        writes[systems[write]] += n
-    values["writes"] = writes
+        operations[systems[write]] += n
+    values["writes"] = operations
     values["seconds"] = round(float(seconds), 1)
     values["dry_run"] = bool(params.get("dry_run"))
     values["run_id"] = run_id
@@ -85,7 +93,7 @@ with ranked as (
             when state in ('rejected', 'resting') then 1
             when state = 'held' then 2
             when state in ('waiting', 'in_doubt') or (state = 'planned' and not %(dry)s) then 3
-            when (outcome = 'created' or (state = 'planned' and action = 'create')) and write = %(principal)s then 4
+            when (outcome = 'created' or (state = 'planned' and action = 'create')) and write = any(%(principal)s) then 4
             when outcome in ('created', 'updated') then 5
             when state = 'planned' and action <> 'deactivate' then 5
             when outcome = 'deactivated' or (state = 'planned' and action = 'deactivate') then 6
@@ -94,7 +102,7 @@ with ranked as (
         case
             when state in ('waiting') then split_part(coalesce(reason, ''), ':', 1)
             when state = 'in_doubt' then 'answer_lost'
-            when state = 'planned' then 'not_sent'
+            when state = 'planned' then %(unsent)s
             else coalesce(reason, '')
         end as reason
     from sync.plan

@@ -9,30 +9,11 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from psycopg2.extensions import connection as Connection
 from psycopg2.extras import execute_values
 
-from prospect_to_cash.flow_card import Write
 from prospect_to_cash.stores.lease import Lease, LeaseLost
-
-
-class PlanRow(NamedTuple):
-    """One planned write; ``changes`` and ``target_key`` are JSON text as Postgres wrote it."""
-
-    seq: int
-    source_key: str
-    action: str
-    confirm: bool
-    target_key: str
-    changes: str
-    body_hash: str
-    requires: list[str]
-    if_match: str | None
-    target_id: str | None
-    missing: str | None
-    superseded: bool
 
 
 @dataclass(frozen=True)
@@ -52,115 +33,9 @@ class Outcome:
     answer: str | None = None
 
 
-def prefer_lookups(connection: Connection) -> None:
-    """Let every statement of this session look its few rows up by key.
-
-    The tables grow from nothing while they are written, so the planner has no statistics to see that a batch is small.
-    """
-    with connection, connection.cursor() as cursor:
-        cursor.execute("set enable_hashjoin = off; set enable_mergejoin = off; set jit = off")
-
-
 def backoff_seconds() -> float:
     """First rest of a rejected body; it doubles up to a day."""
     return float(os.environ.get("P2C_REJECTED_BACKOFF", "900"))
-
-
-def next_rows(
-    connection: Connection, run_id: int, write: Write, envs: Sequence[str], empty: str, after: int, limit: int
-) -> list[PlanRow]:
-    """The next planned rows behind ``after``, in order, with what they require looked up anew.
-
-    ``empty`` is the target's JSON literal for an emptied field.
-    """
-    with connection, connection.cursor() as cursor:
-        cursor.execute(
-            """
-            with plan as materialized (
-                select * from sync.plan
-                where run_id = %(run)s and write = %(write)s and state = 'planned' and seq > %(after)s
-                order by seq
-                limit %(limit)s
-            )
-            select
-                plan.seq, plan.source_key, plan.action, plan.confirm, plan.target_key::text,
-                case
-                    when plan.action <> 'create' then sync.fill_empty(plan.changes, %(empty)s)
-                    when %(key_in_body)s then jsonb_strip_nulls(plan.target_key || plan.changes)
-                    else jsonb_strip_nulls(plan.changes)
-                end::text,
-                plan.body_hash, plan.requires, plan.if_match, identity.target_id::text,
-                (
-                    select needed.ref from unnest(plan.requires) as needed (ref)
-                    where not exists (
-                        select 1 from sync.ledger as parent
-                        where parent.env_id = any(%(envs)s)
-                            and parent.write = split_part(needed.ref, ':', 1)
-                            and parent.source_key = substr(needed.ref, strpos(needed.ref, ':') + 1)
-                            and parent.accepted_hash is not null
-                    )
-                    limit 1
-                ),
-                coalesce(known.state = 'accepted' and known.accepted_run > plan.run_id, false)
-                or coalesce(
-                    known.state = 'accepted' and known.accepted_hash = plan.body_hash
-                    and known.changed_at > run.planned_at, false
-                )
-            from plan
-            inner join sync.run as run on run.run_id = plan.run_id
-            left join sync.ledger as known
-                on known.env_id = plan.env_id and known.write = plan.write and known.source_key = plan.source_key
-            left join sync.identity as identity
-                on identity.env_id = plan.env_id and identity.entity = %(entity)s
-                and identity.source_key = plan.source_key
-            order by plan.seq
-            """,
-            {
-                "envs": list(envs),
-                "empty": empty,
-                "key_in_body": write.id is None,
-                "entity": write.entity,
-                "run": run_id,
-                "write": write.name,
-                "after": after,
-                "limit": limit,
-            },
-        )
-        return [PlanRow._make(row) for row in cursor.fetchall()]
-
-
-def create_bodies(
-    connection: Connection, run_id: int, key_in_body: bool, seqs: Sequence[int]
-) -> dict[int, str]:
-    """Whole bodies for records that turned out to be missing in the target, by plan row."""
-    with connection, connection.cursor() as cursor:
-        cursor.execute(
-            """
-            select
-                seq,
-                jsonb_strip_nulls(
-                    case when %s then target_key || sync.flatten(body) else sync.flatten(body) end
-                )::text
-            from sync.plan where run_id = %s and seq = any(%s)
-            """,
-            (key_in_body, run_id, list(seqs)),
-        )
-        return dict(cursor.fetchall())
-
-
-def identities(
-    connection: Connection, env_id: str, entity: str, source_keys: Sequence[str]
-) -> dict[str, str]:
-    """GUIDs of accepted or adopted records, by source key."""
-    with connection, connection.cursor() as cursor:
-        cursor.execute(
-            """
-            select source_key, target_id::text from sync.identity
-            where env_id = %s and entity = %s and source_key = any(%s) and target_id is not null
-            """,
-            (env_id, entity, list(source_keys)),
-        )
-        return dict(cursor.fetchall())
 
 
 def mark_in_doubt(
@@ -190,14 +65,17 @@ def mark_in_doubt(
         cursor.execute(
             """
             insert into sync.ledger (
-                env_id, write, source_key, state, in_doubt_run, in_doubt_seq, attempts, epoch
+                env_id, write, source_key, document, state, in_doubt_run, in_doubt_seq, attempts, epoch
             )
-            select plan.env_id, plan.write, plan.source_key, 'in_doubt', plan.run_id, plan.seq, 1, lease.epoch
+            select
+                plan.env_id, plan.write, plan.source_key, plan.document, 'in_doubt', plan.run_id, plan.seq, 1,
+                lease.epoch
             from sync.plan as plan
             inner join sync.lease as lease on lease.scope = %s and lease.epoch = %s and not lease.released
             where plan.run_id = %s and plan.seq = any(%s)
             on conflict (env_id, write, source_key) do update
-            set state = 'in_doubt', in_doubt_run = excluded.in_doubt_run, in_doubt_seq = excluded.in_doubt_seq,
+            set state = 'in_doubt', document = excluded.document,
+                in_doubt_run = excluded.in_doubt_run, in_doubt_seq = excluded.in_doubt_seq,
                 attempts = case when ledger.state = 'accepted' then 1 else ledger.attempts + 1 end,
                 epoch = excluded.epoch, changed_at = clock_timestamp()
             where ledger.epoch <= excluded.epoch
@@ -264,7 +142,7 @@ def record(
         cursor.execute(
             """
             insert into sync.attempt (run_id, seq, kind, status, code, sentence, request_id)
-            select %s, seq, kind, status, code, sentence, request_id from answers where kind <> 'skipped'
+            select %s, seq, kind, status, code, sentence, request_id from answers
             """,
             (run_id,),
         )
@@ -282,6 +160,7 @@ set
         else 'rejected'
     end,
     accepted_hash = case
+        when answers.state = 'accepted' and plan.action = 'remove' then null
         when answers.state = 'accepted' then plan.body_hash
         when answers.state = 'rejected' and plan.confirm and ledger.accepted_hash is not null then 'unsure'
         else ledger.accepted_hash
@@ -289,6 +168,7 @@ set
     accepted_body = case
         when answers.state = 'rejected' and plan.confirm and ledger.accepted_hash is not null then '{}'
         when answers.state <> 'accepted' then ledger.accepted_body
+        when plan.action = 'remove' then null
         when plan.action = 'deactivate' then coalesce(ledger.accepted_body, '{}') || plan.body
         else plan.body
     end,
@@ -312,22 +192,3 @@ inner join sync.lease as lease on lease.scope = %(scope)s and lease.epoch = %(ep
 where ledger.env_id = plan.env_id and ledger.write = plan.write and ledger.source_key = plan.source_key
     and ledger.epoch = lease.epoch
 """
-
-
-def put_aside(connection: Connection, run_id: int, seqs: Sequence[tuple[int, str, str]]) -> None:
-    """Rows that will not be sent by this run: (seq, state waiting or superseded, reason)."""
-    if not seqs:
-        return
-    with connection, connection.cursor() as cursor:
-        execute_values(
-            cursor,
-            f"""
-            update sync.plan as plan
-            set state = said.state, reason = said.reason,
-                outcome = case when said.state = 'superseded' then 'unchanged' end
-            from (values %s) as said (seq, state, reason)
-            where plan.run_id = {int(run_id)} and plan.seq = said.seq
-            """,
-            list(seqs),
-            page_size=1000,
-        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from psycopg2.extensions import connection as Connection
 
@@ -13,16 +13,28 @@ from prospect_to_cash.stores.rows import one
 
 @dataclass(frozen=True)
 class Params:
-    """What the trigger form may ask of a run; every one is off on schedule."""
+    """What the trigger form may ask of a run; every one is off on schedule.
+
+    ``brake_share`` and ``brake_floor`` stand for the card's where they are given.
+    """
 
     dry_run: bool = False
     full: bool = False
     force: bool = False
     retry_rejected: bool = False
+    release_brake: bool = False
+    brake_share: float | None = None
+    brake_floor: int | None = None
 
     @classmethod
     def of(cls, said: Mapping[str, object]) -> Params:
-        return cls(**{name: bool(said.get(name, False)) for name in cls.__dataclass_fields__})
+        flags = {f.name: bool(said.get(f.name, False)) for f in fields(cls) if f.type == "bool"}
+        share, floor = said.get("brake_share"), said.get("brake_floor")
+        return cls(
+            **flags,
+            brake_share=None if share is None else float(str(share)),
+            brake_floor=None if floor is None else int(str(floor)),
+        )
 
 
 def open_run(connection: Connection, flow: str, dag_run_id: str, kind: str, params: Params) -> int:

@@ -78,7 +78,7 @@ bodies as materialized (
                 {%- endif %}
                 'DeliveryAddressCountryRegionISOCode', accounts.delivery_country_iso2
             )
-        ) as body
+        ) || coalesce(accounts.own_fields, '{}') as body
     from accounts
     where
         accounts.operation is not null
@@ -97,5 +97,6 @@ select
     source_key as document,
     1 as ordinal,
     operation,
-    null::text as if_match
+    null::text as if_match,
+    null::text as locked
 from bodies

@@ -33,5 +33,6 @@ select
     source_key as document,
     1 as ordinal,
     'upsert' as operation,
-    etag as if_match
+    etag as if_match,
+    null::text as locked
 from bodies

@@ -36,5 +36,6 @@ select
     source_key as document,
     3 as ordinal,
     'upsert' as operation,
-    null::text as if_match
+    null::text as if_match,
+    null::text as locked
 from bodies

@@ -47,5 +47,6 @@ select
     source_key as document,
     2 as ordinal,
     'upsert' as operation,
-    null::text as if_match
+    null::text as if_match,
+    null::text as locked
 from bodies

@@ -48,5 +48,6 @@ select
     source_key as document,
     4 as ordinal,
     case when operation = 'retire' then 'deactivate' else 'upsert' end as operation,
-    null::text as if_match
+    null::text as if_match,
+    null::text as locked
 from bodies

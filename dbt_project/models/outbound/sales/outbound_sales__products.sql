@@ -27,7 +27,7 @@ bodies as materialized (
             'defaultuomscheduleid@odata.bind', '/uomschedules(' || products.unit_group_id || ')',
             'defaultuomid@odata.bind', '/uoms(' || products.unit_id || ')',
             'transactioncurrencyid@odata.bind', '/transactioncurrencies(' || products.currency_id || ')'
-        ) as body
+        ) || coalesce(products.own_fields, '{}') as body
     from products
     where
         products.operation = 'upsert'
@@ -46,5 +46,6 @@ select
     source_key as document,
     1 as ordinal,
     'upsert' as operation,
-    null::text as if_match
+    null::text as if_match,
+    null::text as locked
 from bodies
