@@ -234,7 +234,9 @@ agreed as (
 
         -- versions
         case when located.account_number is null then located.etag end as etag,
-        located.unreadable
+        located.unreadable,
+        located.own_fields,
+        located.own_unmapped
     from located
     left join shared_numbers
         on shared_numbers.folded_number = lower(located.account_number) and located.fate = 'active'

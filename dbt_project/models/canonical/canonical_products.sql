@@ -234,5 +234,7 @@ select
     sales_price_amount,
     price_amount::numeric(22, 4) as price_amount,
     is_price_ruling,
-    unreadable
+    unreadable,
+    own_fields,
+    own_unmapped
 from priced

@@ -202,6 +202,19 @@ unreadable as (
 
 ),
 
+own_unmapped as (
+
+    select
+        checked.source_key,
+        'own_field_unmapped' as broken_rule,
+        bad.field,
+        bad.said as value
+    from checked
+    cross join lateral jsonb_each_text(checked.own_unmapped) as bad (field, said)
+    where checked.own_unmapped is not null
+
+),
+
 poison as (
 
     select
@@ -227,6 +240,8 @@ broken as (
     select * from too_long
     union all
     select * from unreadable
+    union all
+    select * from own_unmapped
     union all
     select * from poison
 

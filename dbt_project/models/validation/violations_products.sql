@@ -145,6 +145,19 @@ unreadable as (
 
 ),
 
+own_unmapped as (
+
+    select
+        products.source_key,
+        'own_field_unmapped' as broken_rule,
+        bad.field,
+        bad.said as value
+    from products
+    cross join lateral jsonb_each_text(products.own_unmapped) as bad (field, said)
+    where products.operation = 'upsert' and products.own_unmapped is not null
+
+),
+
 poison as (
 
     select
@@ -170,6 +183,8 @@ broken as (
     select * from structure
     union all
     select * from unreadable
+    union all
+    select * from own_unmapped
     union all
     select * from poison
 

@@ -17,6 +17,7 @@ with source as (
             "UnitCost" text,
             "SalesUnitSymbol" text,
             "SalesUnitDecimalPrecision" text,
+            {{- own_columns("SellableReleasedProducts") }}
             "IsSalesStopped" text
         )
     where {{ landed('finops') }}
@@ -46,6 +47,8 @@ renamed as (
             '"UnitCost"': "numeric",
             '"SalesUnitDecimalPrecision"': "integer",
         }) }} as unreadable,
+        {{ own_fields("SellableReleasedProducts") }} as own_fields,
+        {{ own_unmapped("SellableReleasedProducts") }} as own_unmapped,
 
         -- fate
         deleted_at is not null as is_deleted,

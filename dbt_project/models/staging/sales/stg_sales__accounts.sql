@@ -40,9 +40,7 @@ with source as (
             address2_county text,
             address2_country text,
             modifiedon text,
-            {%- if var("company_column") %}
-            {{ var("company_column") }} text,
-            {%- endif %}
+            {{- own_columns("accounts", [var("company_column")]) }}
             "@odata.etag" text
         )
     where {{ landed('sales') }}
@@ -60,7 +58,7 @@ renamed as (
         _owningbusinessunit_value as business_unit_id,
         _owningteam_value as owner_team_id,
         {%- if var("company_column") %}
-        {{ clean(var("company_column")) }} as company_text,
+        {{ clean('"' ~ var("company_column") ~ '"') }} as company_text,
         {%- else %}
         null::text as company_text,
         {%- endif %}
@@ -109,6 +107,8 @@ renamed as (
             "creditlimit": "numeric",
             "numberofemployees": "integer",
         }) }} as unreadable,
+        {{ own_fields("accounts") }} as own_fields,
+        {{ own_unmapped("accounts") }} as own_unmapped,
 
         -- fate
         deleted_at is not null as is_deleted,

@@ -1,0 +1,137 @@
+"""Fields of an organisation's own, from one system to the other by var own_fields."""
+
+import pytest
+
+ACCOUNTS = [
+    {
+        "source": "new_region",
+        "target": "CustomerClassificationGroupId",
+        "values": {"1": "A", "2": "O'B", "3": None, "West": "W", "": "N"},
+    },
+    {"source": "new_limit", "target": "NewLimit", "kind": "number"},
+    {"source": "new_vip", "target": "NewVip", "kind": "boolean"},
+    {"source": "new_class", "target": "NewIsLarge", "kind": "boolean", "values": {"9": True, "1": False}},
+    {"source": "_new_partnerid_value", "target": "NewPartner"},
+    {"source": "description", "target": "NewNote", "kind": "text"},
+]
+
+
+def build(warehouse, *fields, flow="accounts", entity="accounts", **options):
+    return warehouse.build(flow, own_fields={entity: list(fields)}, **options)
+
+
+def body(warehouse, key):
+    return warehouse.envelope("finops__accounts", key)["body"]
+
+
+def test_texts_numbers_truths_and_codes_are_sent_as_the_target_takes_them(fresh_warehouse):
+    key = fresh_warehouse.account(
+        1,
+        new_region=2,
+        new_limit=12.50,
+        new_vip=True,
+        new_class="9",
+        _new_partnerid_value=" p-1 ",
+        description="Hi",
+    )
+    other = fresh_warehouse.account(2, new_region="west", new_vip=False, new_class=1)
+    blank = fresh_warehouse.account(3, new_region=" ")
+    empty = fresh_warehouse.account(4, new_region=3)
+
+    build(fresh_warehouse, *ACCOUNTS)
+
+    sent = body(fresh_warehouse, key)
+    assert sent["CustomerClassificationGroupId"] == "O'B"
+    assert (sent["NewLimit"], sent["NewVip"], sent["NewIsLarge"]) == (12.5, "Yes", "Yes")
+    assert (sent["NewPartner"], sent["NewNote"], sent["SalesMemo"]) == ("p-1", "Hi", "Hi")
+    sent = body(fresh_warehouse, other)
+    assert sent["CustomerClassificationGroupId"] == "W"
+    assert (sent["NewLimit"], sent["NewVip"], sent["NewIsLarge"], sent["NewPartner"]) == (
+        None,
+        "No",
+        "No",
+        None,
+    )
+    assert body(fresh_warehouse, blank)["CustomerClassificationGroupId"] == "N"
+    assert body(fresh_warehouse, empty)["CustomerClassificationGroupId"] is None
+    assert sent["OrganizationName"] == "Account 2"
+
+
+@pytest.mark.rule("accounts", "own_field_unmapped")
+def test_a_value_that_is_not_mapped_or_not_readable_holds_its_record_by_name(fresh_warehouse):
+    key = fresh_warehouse.account(1, new_region=7, new_limit="many", new_vip="perhaps", new_class=2)
+    good = fresh_warehouse.account(2)
+
+    build(fresh_warehouse, *ACCOUNTS)
+
+    found = fresh_warehouse.rows(
+        "select broken_rule, effect, field, value from validation.violations_accounts order by field"
+    )
+    assert [tuple(row.values()) for row in found] == [
+        ("own_field_unmapped", "block", "new_class", "2"),
+        ("own_field_unmapped", "block", "new_limit", "many"),
+        ("own_field_unmapped", "block", "new_region", "7"),
+        ("own_field_unmapped", "block", "new_vip", "perhaps"),
+    ]
+    assert fresh_warehouse.envelope("finops__accounts", key) is None
+    assert fresh_warehouse.envelope("finops__accounts", good) is not None
+
+
+def test_without_own_fields_nothing_is_added(fresh_warehouse):
+    key = fresh_warehouse.account(1, new_region=7)
+
+    fresh_warehouse.build("accounts")
+
+    assert "CustomerClassificationGroupId" not in body(fresh_warehouse, key)
+    assert fresh_warehouse.violations("accounts", key) == {}
+
+
+@pytest.mark.rule("products", "own_field_unmapped")
+def test_products_carry_own_fields_into_sales(fresh_warehouse):
+    fields = [
+        {"source": "ABCRanked", "target": "new_ranked", "kind": "boolean"},
+        {"source": "ABCClass", "target": "new_class", "kind": "number", "values": {"A": 1, "B": 2}},
+        {"source": "ABCMaker", "target": "new_MakerId@odata.bind", "values": {"1": "/new_makers(1)"}},
+    ]
+    good = fresh_warehouse.product("P-1", ABCRanked="Yes", ABCClass="b", ABCMaker="1")
+    bad = fresh_warehouse.product("P-2", ABCClass="Z")
+    elsewhere = fresh_warehouse.product("P-2", "demf", ABCClass="Z")
+
+    build(fresh_warehouse, *fields, flow="products", entity="SellableReleasedProducts")
+
+    sent = fresh_warehouse.envelope("sales__products", good)["body"]
+    assert (sent["new_ranked"], sent["new_class"]) == (True, 2)
+    assert sent["new_MakerId@odata.bind"] == "/new_makers(1)"
+    assert fresh_warehouse.violations("products", bad) == {"own_field_unmapped": "block"}
+    assert "own_field_unmapped" not in fresh_warehouse.violations("products", elsewhere)
+
+
+GOOD = {"source": "new_region", "target": "Region"}
+
+
+@pytest.mark.parametrize(
+    ("said", "sentence"),
+    [
+        ("new_region", "write a list of fields"),
+        ([{"source": "new_region"}], "every field needs a source and a target"),
+        ([{**GOOD, "map": {}}], "'map' is not known; a field may say source, target, kind, values"),
+        ([{**GOOD, "source": 'x" text, y'}], "is no field name"),
+        ([{**GOOD, "source": "new region"}], "source 'new region' is no field name"),
+        ([{**GOOD, "target": "a'b"}], "is no property name"),
+        ([GOOD, GOOD], "target 'Region' stands twice"),
+        ([{**GOOD, "kind": "date"}], "kind 'date' is not known"),
+        ([{**GOOD, "values": ["A"]}], "values of new_region is no mapping"),
+        ([{**GOOD, "values": {"a": "1", "A": "2"}}], "differ only by upper and lower case"),
+        ([{**GOOD, "values": {"1": 5}}], "'5' in values of new_region is no text; write it in quotes"),
+        ([{**GOOD, "kind": "number", "values": {"1": "5"}}], "is no number; write a number"),
+        ([{**GOOD, "kind": "boolean", "values": {"1": "Yes"}}], "is no boolean; write true or false"),
+    ],
+)
+def test_an_odd_declaration_stops_the_build_with_a_sentence(fresh_warehouse, said, sentence):
+    fresh_warehouse.account(1)
+
+    answer = fresh_warehouse.build("accounts", own_fields={"accounts": said}, expect=False)
+
+    messages = " ".join(fresh_warehouse.failures(answer))
+    assert "Var own_fields, accounts: " in messages
+    assert sentence in messages
