@@ -14,6 +14,7 @@ from sandbox.clock import Clock
 from sandbox.finops.entities import finops_entities
 from sandbox.finops.foundation import lay_foundation as lay_finops
 from sandbox.finops.service import FinopsService
+from sandbox.finops.views import stored_entities
 from sandbox.loading import Loader
 from sandbox.request_log import RequestLog
 from sandbox.sales.entities import sales_entities
@@ -50,7 +51,7 @@ def assemble(settings: Settings, desk: TokenDesk) -> Systems:
     finops = finops_entities()
     stores = {
         "sales": Store(sales.values(), settings.home / "sales"),
-        "finops": Store(finops.values(), settings.home / "finops"),
+        "finops": Store(stored_entities(finops).values(), settings.home / "finops"),
     }
     lay_sales(stores["sales"], clock, settings.client_id)
     lay_finops(stores["finops"])
@@ -64,7 +65,7 @@ def assemble(settings: Settings, desk: TokenDesk) -> Systems:
     gc.freeze()
     services: tuple[Service, ...] = (
         SalesService(sales, stores["sales"], clock),
-        FinopsService(finops, stores["finops"], settings.default_company),
+        FinopsService(finops, stores["finops"], settings.default_company, clock, settings.finops),
     )
     applications = []
     for service in services:

@@ -11,7 +11,7 @@ from typing import Any
 from sandbox.clock import Clock
 from sandbox.description import Entity, Fields, fold
 from sandbox.finops import rows as finops_rows
-from sandbox.finops.rules import customer_name, next_party
+from sandbox.finops.rules import fill_planted
 from sandbox.sales.foundation import BUSINESS_UNIT, USER, organization_id
 from sandbox.sales.stamps import creation_stamps, put
 from sandbox.store.store import Store, Transaction
@@ -103,9 +103,7 @@ class Loader:
         fields = {**entity.defaults, **given}
         if finops_rows.COMPANY in fields:
             fields[finops_rows.COMPANY] = fold(str(fields[finops_rows.COMPANY]))
-        if entity.set_name == "CustomersV3" and not fields.get("PartyNumber"):
-            fields["PartyNumber"] = next_party(tx)
-            fields.setdefault("NameAlias", customer_name(fields)[:20])
+        fill_planted(tx, entity, fields)
         sparse: Fields = {
             name: value
             for name, value in fields.items()

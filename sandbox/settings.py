@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from sandbox.finops.parameters import Parameters
 
 TENANT_ID = "00000000-0000-4000-8000-000000000001"
 
@@ -33,6 +35,7 @@ class Settings:
     admin_token: str = ""
     default_company: str = "usmf"
     alternate_keys: Mapping[str, tuple[tuple[str, ...], ...]] | None = None
+    finops: Parameters = field(default_factory=Parameters)
 
 
 def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) -> Settings:
@@ -58,6 +61,17 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.
         metavar="SET=FIELD[,FIELD]",
         help="declare an alternate key on a Sales table, for example accounts=accountnumber",
     )
+    parser.add_argument(
+        "--manual-party-numbers", action="store_true", help="F&O takes party numbers of the caller's own"
+    )
+    parser.add_argument(
+        "--automatic-quotation-numbers",
+        action="store_true",
+        help="F&O refuses quotation numbers of the caller's own",
+    )
+    parser.add_argument(
+        "--delivery-date-control", action="store_true", help="F&O refuses shipping dates in the past"
+    )
     given = parser.parse_args(arguments)
     if given.data is not None and not given.data.is_dir():
         raise SettingsError(
@@ -75,6 +89,11 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.
         admin_token=environment.get("SANDBOX_ADMIN_TOKEN", ""),
         default_company=given.default_company.lower(),
         alternate_keys=_keys(given.alternate_key),
+        finops=Parameters(
+            manual_party_numbers=given.manual_party_numbers,
+            manual_quotation_numbers=not given.automatic_quotation_numbers,
+            delivery_date_control=given.delivery_date_control,
+        ),
     )
 
 

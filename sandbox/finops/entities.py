@@ -15,11 +15,15 @@ from sandbox.description import Entity, Wire, read_finops
 @dataclass(frozen=True, slots=True)
 class Backing:
     """The table behind a data entity as messages name it: caption, table and the caption of its number
-    field."""
+    field.
+
+    `key_fields` are those that a duplicate is named by, when that is not the last field of the key.
+    """
 
     caption: str
     table: str
     key_caption: str
+    key_fields: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +55,33 @@ BACKINGS: Mapping[str, Backing] = {
     "Warehouses": Backing("Warehouses", "InventLocation", "Warehouse"),
     "AddressCountryRegions": Backing("Country/regions", "LogisticsAddressCountryRegion", "Country/region"),
     "AddressStates": Backing("States", "LogisticsAddressState", "State"),
+    "DecisionMakingRoles": Backing("Decision", "smmDecisionGroup", "Decision"),
+    "CDSContactPersons": Backing(
+        "Contacts",
+        "ContactPerson",
+        "Party ID",
+        ("ContactPersonPartyNumber", "AssociatedPartyNumber"),
+    ),
+    "CDSSalesQuotationHeaders": Backing("Quotations", "SalesQuotationTable", "Quotation"),
+    "CDSSalesQuotationLines": Backing(
+        "Quotation lines",
+        "SalesQuotationLine",
+        "Quotation",
+        ("SalesQuotationNumber", "LineCreationSequenceNumber"),
+    ),
 }
 
 _COMPANY = Reference(
     "dataAreaId", "LegalEntities", "LegalEntityId", "Company", "Legal entities", same_company=False
 )
+_CURRENCY = Reference(
+    "CurrencyCode", "Currencies", "CurrencyCode", "Currency", "Currencies", same_company=False
+)
 _PRODUCT = (
     _COMPANY,
+    _CURRENCY,
     Reference("SalesUnitSymbol", "UnitsOfMeasure", "UnitSymbol", "Unit", "Units", same_company=False),
     Reference("InventoryUnitSymbol", "UnitsOfMeasure", "UnitSymbol", "Unit", "Units", same_company=False),
-    Reference("CurrencyCode", "Currencies", "CurrencyCode", "Currency", "Currencies", same_company=False),
 )
 REFERENCES: Mapping[str, tuple[Reference, ...]] = {
     "CustomersV3": (
@@ -81,10 +102,42 @@ REFERENCES: Mapping[str, tuple[Reference, ...]] = {
     "SellableReleasedProducts": _PRODUCT,
     "CDSReleasedDistinctProducts": _PRODUCT,
     "ReleasedProductsV2": (_COMPANY,),
+    "DecisionMakingRoles": (_COMPANY,),
+    "CDSContactPersons": (
+        _COMPANY,
+        Reference("DecisionMakingRoleCode", "DecisionMakingRoles", "RoleName", "Decision", "Decision"),
+    ),
+    "CDSSalesQuotationHeaders": (
+        _COMPANY,
+        Reference(
+            "RequestingCustomerAccountNumber",
+            "CustomersV3",
+            "CustomerAccount",
+            "Customer account",
+            "Customers",
+        ),
+        Reference(
+            "InvoiceCustomerAccountNumber", "CustomersV3", "CustomerAccount", "Invoice account", "Customers"
+        ),
+        _CURRENCY,
+        Reference("DefaultShippingSiteId", "OperationalSites", "SiteId", "Site", "Sites"),
+        Reference("DefaultShippingWarehouseId", "Warehouses", "WarehouseId", "Warehouse", "Warehouses"),
+    ),
+    "CDSSalesQuotationLines": (
+        _COMPANY,
+        Reference("SalesUnitSymbol", "UnitsOfMeasure", "UnitSymbol", "Unit", "Units", same_company=False),
+        Reference("ShippingSiteId", "OperationalSites", "SiteId", "Site", "Sites"),
+        Reference("ShippingWarehouseId", "Warehouses", "WarehouseId", "Warehouse", "Warehouses"),
+    ),
 }
 
 REQUIRED: Mapping[str, Mapping[str, str]] = {
     "CustomersV3": {"CustomerGroupId": "Customer group", "SalesCurrencyCode": "Currency"},
+    "CDSSalesQuotationHeaders": {
+        "RequestingCustomerAccountNumber": "Customer account",
+        "CurrencyCode": "Currency",
+    },
+    "CDSSalesQuotationLines": {"ProductNumber": "Product number", "SalesUnitSymbol": "Unit"},
 }
 """Required fields with their captions."""
 

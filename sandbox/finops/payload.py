@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from typing import Any
 
 from sandbox.description import Entity, Field, Fields, Wire
 from sandbox.finops import errors
+from sandbox.finops.numbers import exact, parse_json
 from sandbox.odata_subset.addresses import is_guid
-from sandbox.odata_subset.json_text import loads
 from sandbox.odata_subset.moments import to_utc, wire
 
 
 def parse_body(entity: Entity, body: bytes) -> dict[str, Any]:
     """The JSON object of a write. Raises Refused."""
     try:
-        given = loads(body)
+        given = parse_json(body)
     except ValueError:
         given = None
     if not isinstance(given, dict):
@@ -61,17 +62,34 @@ def _converted(entity: Entity, described: Field, value: Any) -> Wire:
     if described.kind == "enum" and isinstance(value, str):
         return _member(described, value)
     if described.kind == "integer" and isinstance(value, int) and not isinstance(value, bool):
-        return value
-    if described.kind == "decimal" and not isinstance(value, bool):
-        if isinstance(value, int | float):
+        bits = 63 if described.edm == "Edm.Int64" else 31
+        if -(2**bits) <= value < 2**bits:
             return value
-        if isinstance(value, str) and re.fullmatch(r"-?\d+(\.\d+)?", value):
-            return float(value)
+    if described.kind == "decimal" and not isinstance(value, bool) and _is_number(value):
+        return _exact(described, str(value))
     if described.kind == "guid" and isinstance(value, str) and is_guid(value):
         return value.lower()
     if described.kind == "datetime" and isinstance(value, str):
         return _moment(described, value)
-    raise errors.bad_request(
+    raise _unconverted(described)
+
+
+def _is_number(value: Any) -> bool:
+    """Numbers, and text that holds one (IEEE754Compatible)."""
+    if isinstance(value, str):
+        return re.fullmatch(r"-?\d+(\.\d+)?", value) is not None
+    return isinstance(value, int | Decimal)
+
+
+def _exact(described: Field, text: str) -> Wire:
+    try:
+        return exact(text)
+    except ValueError:
+        raise _unconverted(described) from None
+
+
+def _unconverted(described: Field) -> errors.Refused:
+    return errors.bad_request(
         f"Cannot convert the value given for '{described.name}' to the expected type '{described.edm}'."
     )
 

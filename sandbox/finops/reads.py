@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sandbox.description import Entity, Fields
+from sandbox.description import Entity
 from sandbox.finops import errors
+from sandbox.finops.numbers import shown
 from sandbox.finops.rows import CompanyGate, etag, find, key_text
+from sandbox.finops.views import as_seen
 from sandbox.odata_subset.addresses import Address
 from sandbox.odata_subset.filter_parser import FilterError
 from sandbox.odata_subset.json_text import dumps
@@ -82,23 +84,24 @@ class Reader:
             return errors.no_set(call.root, call.path)
         context = f"{call.root}{PREFIX}$metadata#{entity.set_name}({key_text(entity, row)})/{described.name}"
         value = row.fields.get(described.name, described.empty)
+        value = shown(value) if described.kind == "decimal" else value
         return json_reply({"@odata.context": context, "value": value}, 200, {})
 
     def row(self, call: Call, entity: Entity, row: Row, select: list[str] | None, status: int) -> Reply:
         """One row as an answer of its own."""
         context = _context(call, entity, select) + "/$entity"
-        shown = _render(entity, select, [row])[0]
-        return json_reply({"@odata.context": context, **shown}, status, {"ETag": etag(row.version)})
+        fields = _render(entity, select, [row])[0]
+        return json_reply({"@odata.context": context, **fields}, status, {"ETag": etag(row.version)})
 
     def _rows(self, entity: Entity, options: Options, gate: CompanyGate) -> list[Row]:
-        table, scope = self._store.tables[entity.set_name], gate.scope_of(entity)
+        table, scope = as_seen(self._store.tables, entity), gate.scope_of(entity)
         try:
             return self._matcher.rows(table, options.filter, options.orderby, options.aliases, scope)
         except (FilterError, OptionError) as error:
             raise errors.bad_request(str(error)) from None
 
 
-def _render(entity: Entity, select: list[str] | None, rows: list[Row]) -> list[Fields]:
+def _render(entity: Entity, select: list[str] | None, rows: list[Row]) -> list[dict[str, Any]]:
     """Rows with their etag and the chosen fields; what is not set is shown as its type's empty value."""
     names = list(entity.fields) if select is None else list(dict.fromkeys(select))
     for name in names:
@@ -108,18 +111,22 @@ def _render(entity: Entity, select: list[str] | None, rows: list[Row]) -> list[F
                 f"'Microsoft.Dynamics.DataEntities.{entity.type_name}'."
             )
     columns = [(name, entity.fields[name].empty) for name in names]
-    shown = []
+    decimals = [name for name in names if entity.fields[name].kind == "decimal"]
+    found = []
     for row in rows:
         value_of = row.fields.get
-        one: Fields = {"@odata.etag": etag(row.version)}
+        one: dict[str, Any] = {"@odata.etag": etag(row.version)}
         one.update([(name, value_of(name, empty)) for name, empty in columns])
-        shown.append(one)
-    return shown
+        for name in decimals:
+            if isinstance(one[name], str):
+                one[name] = shown(one[name])
+        found.append(one)
+    return found
 
 
 def _context(call: Call, entity: Entity, select: list[str] | None) -> str:
-    shown = f"({','.join(select)})" if select else ""
-    return f"{call.root}{PREFIX}$metadata#{entity.set_name}{shown}"
+    columns = f"({','.join(select)})" if select else ""
+    return f"{call.root}{PREFIX}$metadata#{entity.set_name}{columns}"
 
 
 def json_reply(answer: object, status: int, headers: Mapping[str, str]) -> Reply:

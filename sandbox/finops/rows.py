@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import base64
 import random
+import re
 
-from sandbox.description import Entity, Key, fold
+from sandbox.description import Entity, Field, Key, fold
 from sandbox.finops import errors
-from sandbox.odata_subset.addresses import Address
+from sandbox.finops.views import look_up
+from sandbox.odata_subset.addresses import Address, parse_address
 from sandbox.store.store import Store, Transaction
 from sandbox.store.table import Row
 
 COMPANY = "dataAreaId"
 _FIRST_RECORD = 68_719_482_833
+_ENUM_IN_KEY = re.compile(r"(?<=[\w])(?:=|%3D)Microsoft\.Dynamics\.DataEntities\.\w+(?='|%27)")
 _versions = random.Random(20_171_107)
 
 
@@ -47,6 +50,12 @@ class CompanyGate:
         return scope is not None and key[0] != scope
 
 
+def address_of(path: str) -> Address:
+    """The address of a path; enumeration members in keys may be qualified by their type. Raises
+    AddressError."""
+    return parse_address(_ENUM_IN_KEY.sub("=", path))
+
+
 def key_of_address(entity: Entity, address: Address) -> Key:
     """The storage key of an address. Raises Refused unless it names every key field of the entity."""
     given = dict(address.key or {})
@@ -59,14 +68,25 @@ def key_of_address(entity: Entity, address: Address) -> Key:
             f"number of key "
             f"properties match the declared key properties: {', '.join(entity.key_fields)}."
         )
-    return tuple(fold(given[name]) for name in entity.key_fields)
+    return tuple(_key_value(entity, name, given[name], address) for name in entity.key_fields)
+
+
+def _key_value(entity: Entity, name: str, text: str, address: Address) -> str:
+    """One value of a key. Numbers come without quotes; that quoted ones are refused is assumed."""
+    if entity.fields[name].kind != "integer":
+        return fold(text)
+    if name in address.quoted or not re.fullmatch(r"-?\d{1,18}", text):
+        raise errors.bad_request(
+            f"The value of the key '{name}' in the request URI is not a valid {entity.fields[name].edm}."
+        )
+    return str(int(text))
 
 
 def find(store: Store, gate: CompanyGate, entity: Entity, address: Address) -> Row:
     """The row of an address. Raises Refused 404 when there is none or the request does not see its
     company."""
     key = key_of_address(entity, address)
-    row = None if gate.hides(entity, key) else store.tables[entity.set_name].get(key)
+    row = None if gate.hides(entity, key) else look_up(store.tables, entity, key)
     if row is None:
         raise errors.no_row()
     return row
@@ -74,4 +94,12 @@ def find(store: Store, gate: CompanyGate, entity: Entity, address: Address) -> R
 
 def key_text(entity: Entity, row: Row) -> str:
     """The row's key as a URL writes it, with the spelling that is stored."""
-    return ",".join(f"{n}='{str(row.fields[n]).replace(chr(39), chr(39) * 2)}'" for n in entity.key_fields)
+    return ",".join(f"{name}={_literal(entity.fields[name], row)}" for name in entity.key_fields)
+
+
+def _literal(described: Field, row: Row) -> str:
+    value = str(row.fields.get(described.name, described.empty))
+    if described.kind == "integer":
+        return value
+    kind = described.edm if described.kind == "enum" else ""
+    return f"{kind}'{value.replace(chr(39), chr(39) * 2)}'"

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import quote
 
+from sandbox.clock import Clock
 from sandbox.description import Entity, Fields, fold
 from sandbox.finops import errors, metadata, rules
 from sandbox.finops.batch import run_batch
+from sandbox.finops.parameters import Parameters
 from sandbox.finops.payload import parse_body, read_payload
 from sandbox.finops.reads import PREFIX, Reader, json_reply, read_options
-from sandbox.finops.rows import CompanyGate, changed_version, etag, find, key_text, new_version
-from sandbox.odata_subset.addresses import Address, AddressError, parse_address
+from sandbox.finops.rows import CompanyGate, address_of, changed_version, etag, find, key_text, new_version
+from sandbox.finops.views import table_name
+from sandbox.finops.write import Write
+from sandbox.odata_subset.addresses import Address, AddressError
 from sandbox.store.store import Store, Transaction
 from sandbox.store.table import Row
 from sandbox.web import Call, Reply
@@ -23,10 +27,19 @@ class FinopsService:
     name = "finops"
     prefixes: tuple[str, ...] = (PREFIX, "/metadata/")
 
-    def __init__(self, entities: Mapping[str, Entity], store: Store, default_company: str) -> None:
+    def __init__(
+        self,
+        entities: Mapping[str, Entity],
+        store: Store,
+        default_company: str,
+        clock: Clock,
+        parameters: Parameters,
+    ) -> None:
         self.entities = entities
         self.store = store
         self._default_company = default_company
+        self._clock = clock
+        self._parameters = parameters
         self._reader = Reader(store)
 
     def flush(self) -> None:
@@ -52,7 +65,7 @@ class FinopsService:
             context = f"{call.root}{PREFIX}$metadata"
             return json_reply(metadata.service_document(context, self.entities), 200, {})
         try:
-            address = parse_address(call.path)
+            address = address_of(call.path)
         except AddressError as error:
             raise errors.bad_request(str(error)) from None
         entity = self.entities.get(address.set_name)
@@ -92,19 +105,15 @@ class FinopsService:
         if call.method == "DELETE" and address.key is not None:
             row = find(self.store, gate, entity, address)
             _check_match(call, row)
-            rules.check_unused(tx, entity, row)
-            tx.drop(entity.set_name, row.key)
-            return Reply(204, {"OData-Version": "4.0"})
+            return self._delete(entity, row, tx)
         raise errors.Refused(405, f"The requested resource does not support http method '{call.method}'.")
 
     def _create(self, call: Call, entity: Entity, tx: Transaction) -> Reply:
         given = self._payload(call, entity, creating=True)
-        fields = rules.new_row(tx, entity, given, self._default_company)
-        if tx.table(entity.set_name).get(entity.key_of(fields)) is not None:
-            raise rules.refuse_duplicate(entity, fields)
-        rules.check(tx, entity, fields, fields)
-        rules.complete(tx, entity, fields, fields, creating=True)
-        row = tx.put(entity.set_name, _sparse(entity, fields), new_version(tx))
+        write = self._begin(tx, entity, given, dict(given), None)
+        rules.start(write, self._default_company)
+        rules.finish(write)
+        row = self._put(write, new_version(tx))
         reply = self._reader.row(call, entity, row, None, 201)
         location = quote(key_text(entity, row), safe="=,'()-._~")
         reply.headers["Location"] = f"{call.root}{PREFIX}{entity.set_name}({location})"
@@ -112,17 +121,38 @@ class FinopsService:
 
     def _update(self, call: Call, entity: Entity, row: Row, tx: Transaction) -> Reply:
         given = self._payload(call, entity, creating=False)
-        for name in entity.key_fields:
-            if name in given and fold(str(given[name])) != fold(str(row.fields[name])):
+        stored = tx.table(table_name(entity)).entity
+        for name in dict.fromkeys((*entity.key_fields, *stored.key_fields)):
+            stands = row.fields.get(name, stored.fields[name].empty)
+            if name in given and fold(str(given[name])) != fold(str(stands)):
                 raise errors.rejected(
                     entity.label, [f"Error: Field '{name}' is part of the key and cannot be changed"]
                 )
             given.pop(name, None)
-        fields: Fields = {**row.fields, **given}
-        rules.check(tx, entity, fields, given)
-        rules.complete(tx, entity, fields, given, creating=False)
-        row = tx.put(entity.set_name, _sparse(entity, fields), changed_version(row))
+        write = self._begin(tx, entity, given, {**row.fields, **given}, row)
+        rules.finish(write)
+        row = self._put(write, changed_version(row))
         return Reply(204, {"OData-Version": "4.0", "ETag": etag(row.version)})
+
+    def _delete(self, entity: Entity, row: Row, tx: Transaction) -> Reply:
+        stored = tx.table(table_name(entity)).entity
+        rules.check_unused(tx, entity, stored, row)
+        rules.rules_of(stored).check_delete(tx, entity, row)
+        tx.drop(stored.set_name, row.key)
+        rules.rules_of(stored).stored(tx, row, None)
+        return Reply(204, {"OData-Version": "4.0"})
+
+    def _begin(
+        self, tx: Transaction, entity: Entity, given: Fields, fields: Fields, before: Row | None
+    ) -> Write:
+        stored = tx.table(table_name(entity)).entity
+        today = self._clock.stamp()[:10]
+        return Write(tx, entity, stored, given, fields, before, self._parameters, today)
+
+    def _put(self, write: Write, version: str) -> Row:
+        row = write.tx.put(write.stored.set_name, _sparse(write.stored, write.fields), version)
+        rules.rules_of(write.stored).stored(write.tx, write.before, row)
+        return row
 
     def _payload(self, call: Call, entity: Entity, creating: bool) -> Fields:
         body = parse_body(entity, call.body)

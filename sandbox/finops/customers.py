@@ -1,0 +1,33 @@
+"""Customers: names by type of party, addresses, and their place in the global address book."""
+
+from __future__ import annotations
+
+from sandbox.finops.addresses import Block, check_addresses, fill_countries, full_address
+from sandbox.finops.parties import customer_name, take_party
+from sandbox.finops.write import SetRules, Write, failed, missing
+
+_BLOCKS = tuple(Block(prefix, "State") for prefix in ("Address", "DeliveryAddress", "InvoiceAddress"))
+
+
+class CustomerRules(SetRules):
+    """A person needs a first or a last name, an organization its name."""
+
+    def check(self, write: Write) -> None:
+        kind = write.fields.get("PartyType")
+        if kind not in ("Organization", "Person"):
+            sentence = f"The value '{kind}' is not valid in field 'Party type'."
+            raise failed(write.entity, "PartyType", sentence)
+        if kind == "Organization" and not write.text("OrganizationName"):
+            raise missing(write.entity, "OrganizationName", "Organization name")
+        if kind == "Person" and not (write.text("PersonFirstName") or write.text("PersonLastName")):
+            raise missing(write.entity, "PersonFirstName", "First name")
+        if write.creating:
+            take_party(write, "PartyNumber", str(kind))
+        check_addresses(write, _BLOCKS)
+
+    def complete(self, write: Write) -> None:
+        fill_countries(write, _BLOCKS)
+        if write.creating:
+            write.fill("NameAlias", customer_name(write.fields)[:20])
+        if "AddressCity" in write.changed or "AddressStreet" in write.changed or write.creating:
+            write.fields["FullPrimaryAddress"] = full_address(write.fields)

@@ -1,0 +1,20 @@
+"""Switches of the F&O application that decide what a write may do: number sequences and module parameters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """The state of the switches in a new environment.
+
+    `manual_party_numbers`: the party number sequence lets a caller choose a number (off; that sending one
+    works when it is on is assumed). `manual_quotation_numbers`: the same for quotations, on, as the setup of
+    prospect to cash asks for. `delivery_date_control`: Accounts receivable parameters > Shipments > Delivery
+    date control is not None, so that shipping dates in the past are refused; off, as that setup asks for.
+    """
+
+    manual_party_numbers: bool = False
+    manual_quotation_numbers: bool = True
+    delivery_date_control: bool = False
