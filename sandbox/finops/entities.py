@@ -1,6 +1,9 @@
 """What the lists of sandbox/schemas/finops cannot say: tables behind the entities, labels, references,
 defaults.
 
+`DecisionMakingRoles` is not in the published metadata that the other lists come from: set, key and fields are
+those of public clients generated from $metadata, its type name and lengths are assumed.
+
 Captions and labels are those of the standard en-us client as far as they are published, else assumed.
 """
 
