@@ -12,6 +12,7 @@ from sandbox.clock import Clock
 from sandbox.description import Entity, Fields, fold
 from sandbox.finops import rows as finops_rows
 from sandbox.finops.rules import fill_planted
+from sandbox.sales.derived import complete
 from sandbox.sales.foundation import BUSINESS_UNIT, USER, organization_id
 from sandbox.sales.stamps import creation_stamps, put
 from sandbox.store.store import Store, Transaction
@@ -86,6 +87,7 @@ class Loader:
         key = entity.key_fields[0]
         fields = {**self._stamps(store, entity), **given}
         fields[key] = str(fields.get(key) or uuid.uuid4()).lower()
+        complete(tx, entity, given, fields)
         sparse: Fields = {name: value for name, value in fields.items() if value is not None}
         put(tx, entity.set_name, sparse)
 

@@ -41,6 +41,8 @@ def reader(described: Field) -> Callable[[Fields], Any]:
     name, empty = described.name, described.empty
     if described.kind == "string":
         return lambda f: fold(v) if isinstance(v := f.get(name, empty), str) else v
+    if described.edm == "Edm.Date":
+        return lambda f: f"{v}T00:00:00" if isinstance(v := f.get(name, empty), str) else v
     if described.kind == "datetime":
         return lambda f: v[:19] if isinstance(v := f.get(name, empty), str) else v
     return lambda f: f.get(name, empty)

@@ -14,6 +14,9 @@ from sandbox.description import Entity, Wire, read_sales
 DRAFT, ACTIVE, RETIRED, UNDER_REVISION = 2, 0, 1, 3  # statecode of a product
 STATUS_OF_STATE = {DRAFT: 0, ACTIVE: 1, RETIRED: 2, UNDER_REVISION: 3}
 
+_LINE: Mapping[str, Wire] = {"producttypecode": 1, "propertyconfigurationstatus": 2, "pricingerrorcode": 0}
+_DOCUMENT: Mapping[str, Wire] = {"statecode": 0, "statuscode": 1, "pricingerrorcode": 0}
+
 _DEFAULTS: Mapping[str, Mapping[str, Wire]] = {
     "accounts": {
         "statecode": 0,
@@ -27,6 +30,27 @@ _DEFAULTS: Mapping[str, Mapping[str, Wire]] = {
         "businesstypecode": 1,
         "territorycode": 1,
     },
+    "contacts": {
+        "statecode": 0,
+        "statuscode": 1,
+        "followemail": True,
+        "preferredcontactmethodcode": 1,
+        "shippingmethodcode": 1,
+        "customersizecode": 1,
+        "customertypecode": 1,
+        "leadsourcecode": 1,
+        "haschildrencode": 1,
+        "educationcode": 1,
+        "territorycode": 1,
+    },
+    "quotes": {**_DOCUMENT, "revisionnumber": 0},
+    "salesorders": _DOCUMENT,
+    "invoices": _DOCUMENT,
+    "quotedetails": _LINE,
+    "salesorderdetails": _LINE,
+    "invoicedetails": _LINE,
+    "businessunits": {"isdisabled": False},
+    "teams": {"teamtype": 0, "isdefault": False},
     "products": {
         "statecode": DRAFT,
         "statuscode": 0,
@@ -66,36 +90,70 @@ _UNIQUE: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "uomschedules": (("name",),),
     "uoms": (("_uomscheduleid_value", "name"),),
     "transactioncurrencies": (("isocurrencycode",),),
+    "quotes": (("quotenumber", "revisionnumber"),),
+    "salesorders": (("ordernumber",),),
+    "invoices": (("invoicenumber",),),
+    "businessunits": (("name",),),
 }
 
 OnDelete = Literal["restrict", "cascade", "clear"]
-ON_DELETE: Mapping[str, tuple[tuple[str, str, OnDelete], ...]] = {
-    "transactioncurrencies": (
-        ("accounts", "_transactioncurrencyid_value", "restrict"),
-        ("pricelevels", "_transactioncurrencyid_value", "restrict"),
-        ("products", "_transactioncurrencyid_value", "restrict"),
-    ),
+Referrer = tuple[str, str, OnDelete]
+_OWNED = ("accounts", "contacts", "quotes", "salesorders", "invoices")
+
+
+def _restricted(column: str, *sets: str) -> tuple[Referrer, ...]:
+    return tuple((name, column, "restrict") for name in sets)
+
+
+ON_DELETE: Mapping[str, tuple[Referrer, ...]] = {
+    "transactioncurrencies": _restricted("_transactioncurrencyid_value", "pricelevels", "products", *_OWNED),
     "uomschedules": (
         ("products", "_defaultuomscheduleid_value", "restrict"),
         ("uoms", "_uomscheduleid_value", "cascade"),
     ),
     "uoms": (
         ("products", "_defaultuomid_value", "restrict"),
-        ("productpricelevels", "_uomid_value", "restrict"),
+        *_restricted(
+            "_uomid_value", "productpricelevels", "quotedetails", "salesorderdetails", "invoicedetails"
+        ),
         ("uoms", "_baseuom_value", "restrict"),
     ),
     "products": (
-        ("productpricelevels", "_productid_value", "cascade"),
         ("products", "_parentproductid_value", "restrict"),
+        *_restricted("_productid_value", "quotedetails", "salesorderdetails", "invoicedetails"),
+        ("productpricelevels", "_productid_value", "cascade"),
     ),
     "pricelevels": (
+        *_restricted("_pricelevelid_value", "quotes", "salesorders", "invoices"),
         ("productpricelevels", "_pricelevelid_value", "cascade"),
         ("products", "_pricelevelid_value", "clear"),
     ),
-    "accounts": (("accounts", "_parentaccountid_value", "clear"),),
+    "accounts": (
+        *_restricted("_accountid_value", "quotes", "salesorders", "invoices"),
+        ("contacts", "_accountid_value", "cascade"),
+        ("accounts", "_parentaccountid_value", "clear"),
+    ),
+    "contacts": (
+        *_restricted("_contactid_value", "quotes", "salesorders", "invoices"),
+        ("contacts", "_parentcontactid_value", "cascade"),
+        ("accounts", "_primarycontactid_value", "clear"),
+    ),
+    "quotes": (("quotedetails", "_quoteid_value", "cascade"), ("salesorders", "_quoteid_value", "clear")),
+    "salesorders": (
+        ("salesorderdetails", "_salesorderid_value", "cascade"),
+        ("invoices", "_salesorderid_value", "clear"),
+    ),
+    "invoices": (("invoicedetails", "_invoiceid_value", "cascade"),),
+    "systemusers": _restricted("_owninguser_value", *_OWNED),
+    "teams": _restricted("_owningteam_value", *_OWNED),
+    "businessunits": (
+        ("businessunits", "_parentbusinessunitid_value", "restrict"),
+        ("systemusers", "_businessunitid_value", "restrict"),
+        ("teams", "_businessunitid_value", "cascade"),
+    ),
 }
-"""Per set: who refers to it, through which column, and what happens there when a row is
-deleted (assumed)."""
+"""Per set: who refers to it, through which column, and what happens there when a row is deleted (assumed, but that
+a document takes its lines along)."""
 
 
 def sales_entities(

@@ -1,24 +1,39 @@
-"""The rows that every organisation has before anybody stores a record: itself, a business unit
-and a user."""
+"""The rows that every organisation has before anybody stores a record: itself, a business unit, a user
+and the unit's default team."""
 
 from __future__ import annotations
 
 import uuid
 
 from sandbox.clock import Clock
+from sandbox.description import Fields
 from sandbox.sales.stamps import put
 from sandbox.store.store import Store
 
 BUSINESS_UNIT = "b0000000-0000-4000-8000-000000000001"
 USER = "b0000000-0000-4000-8000-000000000002"
+TEAM = "b0000000-0000-4000-8000-000000000003"
 
 
 def lay_foundation(store: Store, clock: Clock, client_id: str) -> None:
-    """Make the organisation, its root business unit and the application user, once."""
-    if len(store.tables["organizations"]):
-        return
+    """Make the organisation, its root business unit with the default team, and the application user, once."""
     now = clock.stamp()
-    stamps = {"createdon": now, "modifiedon": now}
+    stamps: Fields = {"createdon": now, "modifiedon": now}
+    if not len(store.tables["organizations"]):
+        _lay_organization(store, stamps, client_id)
+    if not len(store.tables["teams"]):
+        team: Fields = {
+            "teamid": TEAM,
+            "name": "sandbox",
+            "_businessunitid_value": BUSINESS_UNIT,
+            "isdefault": True,
+        }
+        with store.transaction() as tx:
+            put(tx, "teams", {**store.tables["teams"].entity.defaults, **stamps, **team})
+    store.flush()
+
+
+def _lay_organization(store: Store, stamps: Fields, client_id: str) -> None:
     with store.transaction() as tx:
         put(
             tx,
@@ -50,7 +65,6 @@ def lay_foundation(store: Store, clock: Clock, client_id: str) -> None:
                 "accessmode": 4,
             },
         )
-    store.flush()
 
 
 def organization_id(store: Store) -> str:

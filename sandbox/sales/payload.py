@@ -11,6 +11,7 @@ from sandbox.odata_subset.addresses import Address, AddressError, is_guid, parse
 from sandbox.odata_subset.json_text import loads
 from sandbox.odata_subset.moments import to_utc, wire
 from sandbox.sales import errors
+from sandbox.sales.derived import pointing
 from sandbox.sales.rows import RowFinder
 
 _BIND = "@odata.bind"
@@ -45,7 +46,8 @@ class PayloadReader:
             if name.endswith(_BIND):
                 described = self._navigation(entity, name.removesuffix(_BIND))
                 self._check_writable(entity, described, name, creating)
-                found[described.name] = self._bound(entity, described, name.removesuffix(_BIND), value)
+                if value is not None or described.name not in found:
+                    found.update(self._bound(entity, described, name.removesuffix(_BIND), value))
             elif "@" in name:
                 continue
             else:
@@ -94,9 +96,9 @@ class PayloadReader:
         moment = "create" if creating else "update"
         raise errors.invalid(f"The property '{name}' of '{entity.type_name}' is not valid for {moment}.")
 
-    def _bound(self, entity: Entity, described: Field, navigation: str, value: Any) -> Wire:
+    def _bound(self, entity: Entity, described: Field, navigation: str, value: Any) -> Fields:
         if value is None:
-            return None
+            return pointing(described.name, None, None)
         if not isinstance(value, str):
             raise errors.bad_payload(
                 entity.set_name, f"The value of '{navigation}@odata.bind' must be a URL."
@@ -115,7 +117,7 @@ class PayloadReader:
                 f"the navigation "
                 f"property '{navigation}' of '{entity.type_name}'.",
             )
-        return str(self._finder.row(target, address).key)
+        return pointing(described.name, target.type_name, str(self._finder.row(target, address).key))
 
     def _address(self, entity: Entity, value: str) -> Address:
         if value.lstrip("/").startswith("$"):
@@ -147,7 +149,8 @@ def _converted(entity: Entity, described: Field, value: Any) -> Wire:
         return value.lower()
     if described.kind == "datetime" and isinstance(value, str):
         try:
-            return wire(to_utc(value))
+            moment = wire(to_utc(value))
+            return moment[:10] if described.edm == "Edm.Date" else moment
         except ValueError:
             pass
     raise errors.bad_payload(

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
 
 from sandbox.description import Entity, Field, Fields, Wire
+from sandbox.sales.derived import sides
 from sandbox.sales.stamps import etag
 from sandbox.store.store import Store
 from sandbox.store.table import Row
@@ -64,18 +65,18 @@ class Renderer:
         for name, described in self._extra:
             value = row.fields.get(name)
             if value is not None:
-                shown.update(self._about(described, value))
+                shown.update(self._about(described, value, row))
             shown[name] = value
         return shown
 
-    def _about(self, described: Field, value: Wire) -> Fields:
+    def _about(self, described: Field, value: Wire, row: Row) -> Fields:
         found: Fields = {}
         name = described.name
-        label = self._label(described, value)
-        if FORMATTED in self._asked and label is not None:
+        target = self._target(described, value, row) if described.is_lookup else ""
+        label = self._label(described, value, target) if FORMATTED in self._asked else None
+        if label is not None:
             found[f"{name}@{FORMATTED}"] = label
         if described.is_lookup:
-            target = self._target(described, value)
             if LOOKUP_NAME in self._asked:
                 found[f"{name}@{LOOKUP_NAME}"] = target
             if NAVIGATION in self._asked:
@@ -85,7 +86,14 @@ class Renderer:
                 found[f"{name}@{NAVIGATION}"] = navigation
         return found
 
-    def _target(self, described: Field, value: Wire) -> str:
+    def _target(self, described: Field, value: Wire, row: Row) -> str:
+        """The table that a lookup points at: what the columns beside it say, else where the row is found."""
+        if len(described.targets) == 1:
+            return described.targets[0]
+        beside = sides(described.name)
+        target = next((t for t, column in beside.items() if row.fields.get(column) == value), None)
+        if target is not None:
+            return target
         held = (t for t in described.targets if t in self._sets and self._row(t, value) is not None)
         return next(held, described.targets[0])
 
@@ -93,14 +101,11 @@ class Renderer:
         entity = self._sets.get(logical)
         return self._store.tables[entity.set_name].get(str(value)) if entity else None
 
-    def _label(self, described: Field, value: Wire) -> str | None:
+    def _label(self, described: Field, value: Wire, target: str) -> str | None:
         """The label in en-us; the layout of numbers and times is assumed."""
         if described.is_lookup:
-            for logical in described.targets:
-                row = self._row(logical, value)
-                if row is not None:
-                    return str(row.fields.get(self._sets[logical].primary_name, ""))
-            return None
+            row = self._row(target, value)
+            return None if row is None else str(row.fields.get(self._sets[target].primary_name, ""))
         if described.kind == "choice":
             return described.options.get(value) if isinstance(value, int) else None
         format_value = _FORMATS.get(described.kind)
@@ -108,10 +113,12 @@ class Renderer:
 
 
 def _moment(value: Wire) -> str:
-    found = re.match(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d)", str(value))
+    found = re.match(r"(\d{4})-(\d\d)-(\d\d)(?:T(\d\d):(\d\d))?", str(value))
     if found is None:
         return str(value)
-    year, month, day, hour, minute = (int(part) for part in found.groups())
+    year, month, day, hour, minute = (int(part or 0) for part in found.groups())
+    if found[4] is None:
+        return f"{month}/{day}/{year}"
     return f"{month}/{day}/{year} {hour % 12 or 12}:{minute:02d} {'AM' if hour < 12 else 'PM'}"
 
 

@@ -12,7 +12,7 @@ from sandbox.store.store import Store
 from sandbox.store.table import Row
 
 _UNUSABLE = set("/<>*%&:\\?+")  # in alternate key values; documented as a known problem, refused here
-_KEYED_AS_OWNER = {"systemusers"}
+_KEYED_AS_OWNER = {"systemusers", "teams"}
 
 
 class RowFinder:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from sandbox.description import Entity, Fields, Wire
 from sandbox.sales import errors
 from sandbox.sales.entities import ACTIVE, DRAFT, RETIRED, STATUS_OF_STATE, UNDER_REVISION
+from sandbox.sales.foundation import BUSINESS_UNIT
 from sandbox.store.store import Transaction
 from sandbox.store.table import Row
 
@@ -87,6 +88,10 @@ def before_create(tx: Transaction, entity: Entity, given: Fields, fields: Fields
         _price_item(tx, fields)
     elif entity.set_name == "uoms":
         _unit(tx, fields)
+    elif entity.set_name == "businessunits":
+        fields.setdefault(
+            "_parentbusinessunitid_value", BUSINESS_UNIT
+        )  # without a parent: the root (assumed)
 
 
 def before_update(tx: Transaction, entity: Entity, before: Row, given: Fields, fields: Fields) -> None:
@@ -101,10 +106,14 @@ def before_update(tx: Transaction, entity: Entity, before: Row, given: Fields, f
 
 
 def after_create(tx: Transaction, entity: Entity, fields: Fields) -> list[tuple[str, Fields]]:
-    """Rows that come into being together with a new one: the base unit of a unit group.
+    """Rows that come into being together with a new one: the base unit of a unit group, the default team of a
+    business unit.
 
     Without `baseuomname` the unit is called Primary Unit (assumed).
     """
+    if entity.set_name == "businessunits":
+        owner = fields["businessunitid"]
+        return [("teams", {"name": fields["name"], "_businessunitid_value": owner, "isdefault": True})]
     if entity.set_name != "uomschedules":
         return []
     name = fields.get("baseuomname") or "Primary Unit"
@@ -141,10 +150,11 @@ def _check_unit_of_product(tx: Transaction, fields: Fields) -> None:
         raise errors.Refused(400, "0x80043b0f", "The unit schedule id is missing.")
     if fields.get("_defaultuomid_value") is None:
         raise errors.Refused(400, "0x80043b0d", "The unit id is missing.")
-    _check_group(tx, fields["_defaultuomid_value"], fields["_defaultuomscheduleid_value"])
+    check_group(tx, fields["_defaultuomid_value"], fields["_defaultuomscheduleid_value"])
 
 
-def _check_group(tx: Transaction, unit_id: Wire, group_id: Wire) -> None:
+def check_group(tx: Transaction, unit_id: Wire, group_id: Wire) -> None:
+    """Refuse a unit that is not of the unit group."""
     unit = tx.table("uoms").get(str(unit_id))
     if unit is None or unit.fields.get("_uomscheduleid_value") != group_id:
         raise errors.Refused(
@@ -162,7 +172,7 @@ def _price_item(tx: Transaction, fields: Fields) -> None:
     if price_list is None:
         raise errors.Refused(400, "0x80043b12", "The price level id is missing.")
     group = product.fields.get("_defaultuomscheduleid_value")
-    _check_group(tx, fields["_uomid_value"], group)
+    check_group(tx, fields["_uomid_value"], group)
     table = tx.table("productpricelevels")
     columns = ("_productid_value", "_uomid_value", "_pricelevelid_value")
     same = set.intersection(*(table.holding(name, fields[name]) for name in columns))

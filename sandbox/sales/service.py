@@ -9,8 +9,10 @@ from sandbox.description import Entity, Fields
 from sandbox.odata_subset.addresses import Address, AddressError, parse_address
 from sandbox.odata_subset.json_text import dumps, loads
 from sandbox.preferences import read_preferences
-from sandbox.sales import errors, metadata
+from sandbox.sales import actions, errors, metadata
 from sandbox.sales.batch import run_batch
+from sandbox.sales.derived import pointing
+from sandbox.sales.documents import QUOTES
 from sandbox.sales.foundation import BUSINESS_UNIT, USER, organization_id
 from sandbox.sales.payload import PayloadReader, parse_body
 from sandbox.sales.reads import Reader
@@ -37,6 +39,7 @@ class SalesService:
         self._finder = RowFinder(entities, store)
         self._reader = Reader(self._finder, PREFIX)
         self._writer = Writer(entities, store, clock)
+        self._actions = actions.Actions(self._finder, self._writer, clock)
 
     def flush(self) -> None:
         self.store.flush()
@@ -60,15 +63,31 @@ class SalesService:
             address = parse_address(path)
         except AddressError as error:
             raise errors.bad_query(str(error)) from None
+        if call.method == "GET":
+            return self._read(call, self._entity(address), address)
+        if tx is not None:
+            return self._change(call, address, tx, references)
+        with self.store.transaction() as own:
+            return self._change(call, address, own, references)
+
+    def _entity(self, address: Address) -> Entity:
         entity = self.entities.get(address.set_name)
         if entity is None:
             raise errors.no_resource(address.set_name)
-        if call.method == "GET":
-            return self._read(call, entity, address)
-        if tx is not None:
-            return self._write(call, entity, address, tx, references)
-        with self.store.transaction() as own:
-            return self._write(call, entity, address, own, references)
+        return entity
+
+    def _change(self, call: Call, address: Address, tx: Transaction, references: Mapping[str, str]) -> Reply:
+        """A write of rows, or an action. What an action answers with is read like a row."""
+        if address.set_name not in actions.NAMES or address.key is not None or address.rest:
+            return self._write(call, self._entity(address), address, tx, references)
+        if call.method != "POST":
+            raise errors.Refused(405, "0x80060888", f"The action {address.set_name} is called with POST.")
+        reader = PayloadReader(self._finder, PREFIX, references)
+        row = self._actions.run(address.set_name, call.body, reader, tx)
+        if row is None:
+            return Reply(204, {"OData-Version": "4.0"})
+        preferences = read_preferences(call.headers.get("prefer", ""))
+        return self._reader.row(call, self.entities[QUOTES.headers], row, None, 200, preferences)
 
     def _resolved(self, path: str, references: Mapping[str, str]) -> str:
         if not path.startswith("$") or path == "$metadata":
@@ -152,7 +171,7 @@ class SalesService:
         name, *more = address.rest
         described = entity.fields.get(name)
         if call.method == "DELETE" and more == ["$ref"] and name in entity.navigation:
-            given: Fields = {entity.navigation[name].name: None}
+            given: Fields = pointing(entity.navigation[name].name, None, None)
         elif (
             described is not None
             and not more

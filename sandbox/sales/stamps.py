@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from sandbox.description import Entity, Fields, Wire
+from sandbox.sales.pricing import in_base_currency
 from sandbox.store.store import Transaction
 from sandbox.store.table import Row, Table
 
@@ -52,5 +53,5 @@ def base_amounts(entity: Entity, fields: Mapping[str, Wire], currencies: Table) 
     for name in entity.fields:
         amount = fields.get(name[:-5]) if name.endswith("_base") else None
         if isinstance(amount, int | float) and isinstance(rate, int | float):
-            stamped[name] = round(amount / rate, 4)
+            stamped[name] = float(in_base_currency(amount, rate))
     return stamped

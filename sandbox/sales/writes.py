@@ -6,8 +6,8 @@ import uuid
 from collections.abc import Mapping
 
 from sandbox.clock import Clock
-from sandbox.description import Entity, Fields
-from sandbox.sales import errors, rules
+from sandbox.description import Entity, Fields, Wire
+from sandbox.sales import derived, documents, errors, rules
 from sandbox.sales.entities import ON_DELETE
 from sandbox.sales.foundation import BUSINESS_UNIT, USER, organization_id
 from sandbox.sales.stamps import base_amounts, creation_stamps, put
@@ -36,11 +36,14 @@ class Writer:
             fields["createdon"] = given["overriddencreatedon"]
         if tx.table(entity.set_name).get(str(fields[key])) is not None:
             raise errors.duplicate()
+        derived.complete(tx, entity, given, fields)
+        documents.number(tx, entity, fields)
         rules.check_required(entity, fields)
         if entity.set_name != "products":
             rules.settle_state(entity, {}, given, fields)
         rules.before_create(tx, entity, given, fields)
-        row = self._store_row(tx, entity, fields)
+        documents.check(tx, entity, None, given, fields)
+        row = self._store_document(tx, entity, None, fields)
         for set_name, more in rules.after_create(tx, entity, row.fields):
             self.create(tx, self._entities[set_name], more)
         return row
@@ -52,18 +55,37 @@ class Writer:
         if given.get(key, before.key) != before.key:
             raise errors.invalid(f"The primary key '{key}' in the body differs from the one in the URL.")
         fields: Fields = {**before.fields, **given, key: str(before.key)}
-        fields["modifiedon"] = self._clock.stamp()
-        if "_modifiedby_value" in entity.fields:
-            fields["_modifiedby_value"] = USER
-        if given.get("_ownerid_value"):
-            fields["_owninguser_value"] = given["_ownerid_value"]
+        self._touch(entity, fields)
+        derived.complete(tx, entity, given, fields)
         rules.check_required(entity, fields)
         rules.settle_state(entity, before.fields, given, fields)
         rules.before_update(tx, entity, before, given, fields)
+        documents.check(tx, entity, before, given, fields)
+        return self._store_document(tx, entity, before, fields)
+
+    def move(self, tx: Transaction, entity: Entity, before: Row, changes: Fields) -> Row:
+        """A document in another state, by an action: without the checks of an update."""
+        fields: Fields = {**before.fields, **changes}
+        self._touch(entity, fields)
+        return self._store_document(tx, entity, before, fields)
+
+    def copy(self, tx: Transaction, entity: Entity, row: Row, changes: Fields) -> Row:
+        """A new row with the columns of another one, except its id, times and what `changes` says."""
+        fields: Fields = {**row.fields, **changes, entity.key_fields[0]: str(uuid.uuid4())}
+        self._touch(entity, fields)
+        fields["createdon"], fields["_createdby_value"] = fields["modifiedon"], USER
+        fields["overriddencreatedon"] = fields["importsequencenumber"] = None
         return self._store_row(tx, entity, fields)
 
     def delete(self, tx: Transaction, entity: Entity, row: Row) -> None:
         """Remove the row and do to its referrers what their relationship says. Raises Refused."""
+        documents.check_delete(tx, entity, row)
+        self._remove(tx, entity, row)
+        family = documents.OF_LINE.get(entity.set_name)
+        if family is not None:
+            self._retotal(tx, family, row.fields)
+
+    def _remove(self, tx: Transaction, entity: Entity, row: Row) -> None:
         for set_name, column, action in ON_DELETE.get(entity.set_name, ()):
             child, table = self._entities[set_name], tx.table(set_name)
             for key in list(table.holding(column, str(row.key))):
@@ -79,10 +101,43 @@ class Writer:
                         f"({child.type_name}).",
                     )
                 if action == "cascade":
-                    self.delete(tx, child, referrer)
+                    self._remove(tx, child, referrer)
                 else:
                     self._store_row(tx, child, {**referrer.fields, column: None})
         tx.drop(entity.set_name, row.key)
+
+    def _touch(self, entity: Entity, fields: Fields) -> None:
+        fields["modifiedon"] = self._clock.stamp()
+        if "_modifiedby_value" in entity.fields:
+            fields["_modifiedby_value"] = USER
+
+    def _store_document(self, tx: Transaction, entity: Entity, before: Row | None, fields: Fields) -> Row:
+        """Store a row; for a document also its lines and totals, for a line also the totals of its document."""
+        if entity.set_name in documents.OF_LINE:
+            row = self._store_row(tx, entity, fields)
+            self._retotal(tx, documents.OF_LINE[entity.set_name], fields)
+            return row
+        family = documents.OF_HEADER.get(entity.set_name)
+        if family is None:
+            return self._store_row(tx, entity, fields)
+        lines = self._entities[family.lines]
+        for line in documents.repriced(tx, family, before, fields) if before else ():
+            self._touch(lines, line)
+            self._store_row(tx, lines, line)
+        documents.total(tx, family, fields)
+        row = self._store_row(tx, entity, fields)
+        for old, line in documents.outdated(tx, family, row) if before else ():
+            tx.put(family.lines, line, old.version)
+        return row
+
+    def _retotal(self, tx: Transaction, family: documents.Family, line: Mapping[str, Wire]) -> None:
+        """Bring the totals of a line's document up to date, which is a change of the document."""
+        header = documents.header_of(tx, family, line)
+        if header is not None:
+            entity, fields = self._entities[family.headers], dict(header.fields)
+            self._touch(entity, fields)
+            documents.total(tx, family, fields)
+            self._store_row(tx, entity, fields)
 
     def _store_row(self, tx: Transaction, entity: Entity, fields: Fields) -> Row:
         fields.update(base_amounts(entity, fields, tx.table("transactioncurrencies")))
