@@ -8,7 +8,7 @@ from pathlib import Path
 from airflow.sdk import DAG, Param, TaskGroup, chain
 from airflow.timetables.interval import CronDataIntervalTimetable
 
-from prospect_to_cash.dbt_build import DBT_PROJECT
+from prospect_to_cash.dbt_build import dbt_project, installation_vars
 from prospect_to_cash.flow_card import FlowCard, load_cards
 from prospect_to_cash.operators.extract_to_raw import ExtractToRaw
 from prospect_to_cash.operators.load_outbound import LoadOutbound
@@ -80,5 +80,5 @@ def sync_flow(card: FlowCard) -> DAG:
     return dag
 
 
-for _card in load_cards(Path(__file__).parent / "flows", DBT_PROJECT):
+for _card in load_cards(Path(__file__).parent / "flows", dbt_project(), installation_vars()):
     globals()[_card.dag_id] = sync_flow(_card)

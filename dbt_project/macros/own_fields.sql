@@ -1,6 +1,6 @@
 {#
   Fields of an organisation's own, by var own_fields: per entity set a list of
-      {source: new_region, target: CustomerClassificationGroupId, kind: text, values: {"1": "A"}}
+      {source: new_region, target: CustClassificationId, kind: text, values: {"1": "A"}}
   kind: text (default), number or boolean; for Finance and Operations a boolean is Yes or No. values: what each value
   of the source becomes; "" is a blank one. Three macros, to be called by a staging model:
     own_columns   the sources as lines of a json_to_record list, but for those that the model has there anyway

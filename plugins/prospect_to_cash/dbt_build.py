@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,9 +13,11 @@ from typing import Any
 
 import yaml
 
+from prospect_to_cash import dbt_overrides
 from prospect_to_cash.errors import Misconfigured, P2CError
 from prospect_to_cash.stores.builds import Cut
 
+# As it was shipped; what is built is dbt_project(), which has the installation's overrides in it.
 DBT_PROJECT = Path(os.environ.get("P2C_DBT_PROJECT", Path(__file__).resolve().parents[2] / "dbt_project"))
 
 
@@ -28,10 +31,16 @@ def dbt_home() -> Path:
     return Path(named) if named else Path(os.environ.get("AIRFLOW_HOME", "~/airflow")).expanduser() / "dbt"
 
 
-def dbt_variables(environments: Mapping[str, str], companies: Sequence[str]) -> dict[str, object]:
-    """Vars of a build: the preset's, over them the installation's own (``P2C_DBT_VARS``), then the environments.
+def dbt_project() -> Path:
+    """The dbt project: the shipped one, or with ``P2C_OVERRIDES`` one that has those files laid over it."""
+    folder = dbt_overrides.overrides_folder()
+    return DBT_PROJECT if folder is None else dbt_overrides.assembled(DBT_PROJECT, folder, dbt_home())
 
-    Raises Misconfigured for a preset that does not exist or vars that are no JSON object.
+
+def installation_vars() -> dict[str, object]:
+    """Vars of this installation: the preset's, over them those of the overrides, over all ``P2C_DBT_VARS``.
+
+    Raises Misconfigured for a preset that does not exist, vars that are no mapping, and a var that nothing reads.
     """
     preset = os.environ.get("P2C_PRESET", "templates_2017")
     path = DBT_PROJECT / "vars" / f"{preset}.yml"
@@ -41,6 +50,8 @@ def dbt_variables(environments: Mapping[str, str], companies: Sequence[str]) -> 
             f"P2C_PRESET names '{preset}', which is no file in dbt_project/vars; there is {known}."
         )
     variables: dict[str, object] = dict(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
+    folder = dbt_overrides.overrides_folder()
+    overriding = dbt_overrides.own_vars(folder) if folder else {}
     try:
         own = json.loads(os.environ.get("P2C_DBT_VARS") or "{}")
     except ValueError:
@@ -49,8 +60,29 @@ def dbt_variables(environments: Mapping[str, str], companies: Sequence[str]) -> 
         raise Misconfigured(
             'P2C_DBT_VARS is not a JSON object of dbt vars, such as {"customer_group_id": "20"}.'
         )
-    variables |= own
-    return variables | {
+    for where, named in ((f"{dbt_overrides.VARIABLE}: vars.yml", overriding), ("P2C_DBT_VARS", own)):
+        unknown = sorted(set(named) - _known_vars())
+        if unknown:
+            raise Misconfigured(
+                f"{where} sets var '{unknown[0]}', which nothing reads; dbt_project/dbt_project.yml lists the vars."
+            )
+    return variables | overriding | own
+
+
+def _known_vars() -> set[str]:
+    """Vars that the project declares, and those that some of its SQL reads."""
+    project = dbt_project()
+    declared = yaml.safe_load((project / "dbt_project.yml").read_text(encoding="utf-8"))["vars"]
+    read: set[str] = set()
+    for folder in ("models", "macros"):
+        for path in (project / folder).rglob("*.sql"):
+            read |= set(re.findall(r"var\(\s*['\"](\w+)", path.read_text(encoding="utf-8")))
+    return {*declared, *read}
+
+
+def dbt_variables(environments: Mapping[str, str], companies: Sequence[str]) -> dict[str, object]:
+    """Vars of a build: the installation's, and what the run knows of both systems."""
+    return installation_vars() | {
         "sales_env_id": environments["sales"],
         "finops_env_id": environments["finops"],
         "companies": list(companies),
@@ -64,8 +96,8 @@ def run_dbt(
     version: str,
     environment: Mapping[str, str],
     folder: Path,
-) -> tuple[list[dict[str, object]], str]:
-    """Build one flow and its ancestors; returns node results and a hash of the project's nodes.
+) -> tuple[list[dict[str, object]], str, list[str]]:
+    """Build one flow and its ancestors; returns node results, a hash of the project's nodes, and the raw tables read.
 
     ``version`` is the mapping version, ``environment`` what profiles.yml reads. Raises ``GateFailed`` when dbt could
     not even begin (a model that does not compile, say).
@@ -76,10 +108,11 @@ def run_dbt(
     os.environ.update(environment)
     os.environ.setdefault("DBT_SEND_ANONYMOUS_USAGE_STATS", "False")
     folder.mkdir(parents=True, exist_ok=True)
-    places = ["--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)]
+    project = str(dbt_project())
+    places = ["--project-dir", project, "--profiles-dir", project]
     places += ["--target-path", str(folder), "--log-path", str(folder), "--quiet", "--no-use-colors"]
 
-    manifest = _manifest(flow, variables, f"{version}-{environment['P2C_DB_NAME']}", folder, places)
+    manifest = _manifest(flow, variables, f"{version}-{project}-{environment['P2C_DB_NAME']}", folder, places)
     said = {**variables, "scope": cut.scope, "cut_from": cut.cut_from}
     select = ["--select", f"+tag:{flow}", "--indirect-selection", "buildable"]
     # Unit tests look at the SQL, not at the data: they belong to `make test`, not to every run.
@@ -89,11 +122,26 @@ def run_dbt(
     built = dbtRunner(manifest=manifest).invoke(["build", *select, "--vars", json.dumps(said), *places])
     if not isinstance(built.result, RunExecutionResult):
         raise _not_begun(flow, built.exception, folder)
-    return [_result(result) for result in built.result.results], _manifest_hash(manifest)
+    return [_result(result) for result in built.result.results], _manifest_hash(manifest), raw_tables(manifest, flow)
+
+
+def raw_tables(manifest: Any, flow: str) -> list[str]:
+    """The raw tables that a flow's models stand on, through all their ancestors."""
+    left = [node.unique_id for node in manifest.nodes.values() if flow in node.tags]
+    seen: set[str] = set()
+    while left:
+        name = left.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        if name in manifest.nodes:
+            left += manifest.nodes[name].depends_on.nodes
+    sources = [manifest.sources[name] for name in seen if name in manifest.sources]
+    return sorted(source.identifier for source in sources if source.schema == "raw")
 
 
 def _manifest(flow: str, variables: Mapping[str, object], key: str, folder: Path, places: list[str]) -> Any:
-    """The parsed project: as an earlier run kept it for the same mapping and database, or parsed anew and kept.
+    """The parsed project: as an earlier run kept it for the same mapping, place and database, or parsed anew.
 
     What changes with every run comes in when models are compiled, after parsing.
     """

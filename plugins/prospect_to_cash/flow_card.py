@@ -29,6 +29,8 @@ _CARD_KEYS = {
     "writes",
 }
 _NAME = re.compile(r"^[a-z][a-z0-9_]*$")
+_FIELD = re.compile(r"^[A-Za-z_][A-Za-z0-9_]{0,62}$")
+_OWN_COLUMNS = re.compile(r"""own_columns\(\s*["'](\w+)["']\s*(?:,\s*\[(.*?)\]\s*)?\)""", re.S)
 
 
 class CardError(ValueError):
@@ -128,12 +130,19 @@ def snake(entity: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", entity).lower()
 
 
-def load_cards(folder: Path, dbt_project: Path) -> list[FlowCard]:
-    """Every card of a folder, in the order the flows first run (parents before children)."""
+def load_cards(
+    folder: Path, dbt_project: Path, variables: Mapping[str, object] | None = None
+) -> list[FlowCard]:
+    """Every card of a folder, in the order the flows first run (parents before children).
+
+    ``variables`` are the installation's dbt vars: some name further fields that are to be read.
+    """
     paths = sorted(folder.glob("*.yaml"))
     if not paths:
         raise CardError(f"{folder} has no flow card (*.yaml): name the folder that holds the cards.")
     columns = {system: source_columns(dbt_project, system) for system in SYSTEMS}
+    for (system, table), names in named_columns(dbt_project, variables or {}).items():
+        columns[system][table] = tuple(dict.fromkeys([*columns[system].get(table, ()), *names]))
     return sorted((load_card(path, columns) for path in paths), key=lambda card: (card.order, card.name))
 
 
@@ -179,19 +188,63 @@ def load_card(path: Path, columns: Mapping[str, Mapping[str, tuple[str, ...]]]) 
 
 
 def source_columns(dbt_project: Path, system: str) -> dict[str, tuple[str, ...]]:
-    """Fields per entity set, from ``models/staging/<system>/_<system>__sources.yml``.
+    """Fields per entity set, from ``models/staging/<system>/_<system>__sources.yml`` and any ``*__sources.yml`` beside it.
 
-    That file is the one place which names the fields of a source; the source table's
+    Those files are the one place which names the fields of a source; the source table's
     ``identifier`` is the raw table's name.
     """
-    path = dbt_project / "models" / "staging" / system / f"_{system}__sources.yml"
-    said = yaml.safe_load(path.read_text(encoding="utf-8"))
     found: dict[str, tuple[str, ...]] = {}
-    for source in said["sources"]:
-        for table in source["tables"]:
-            names = tuple(column["name"] for column in table.get("columns", []))
-            found[table.get("identifier", table["name"])] = names
+    for path in sorted((dbt_project / "models" / "staging" / system).glob("*__sources.yml")):
+        said = yaml.safe_load(path.read_text(encoding="utf-8"))
+        for source in said["sources"]:
+            for table in source["tables"]:
+                names = tuple(column["name"] for column in table.get("columns", []))
+                found[table.get("identifier", table["name"])] = names
     return found
+
+
+def named_columns(
+    dbt_project: Path, variables: Mapping[str, object]
+) -> dict[tuple[str, str], tuple[str, ...]]:
+    """Fields that vars name, per system and raw table: those of macro ``own_columns`` in the staging models.
+
+    ``own_columns("<set>")`` takes the sources that var own_fields declares for the set, and in a
+    second argument ``[var("...")]`` vars that name a field each.
+    """
+    own = variables.get("own_fields") or {}
+    if not isinstance(own, Mapping):
+        raise CardError("Var own_fields is a mapping from an entity set to a list of fields.")
+    found: dict[tuple[str, str], tuple[str, ...]] = {}
+    entities: set[str] = set()
+    for system in SYSTEMS:
+        for path in sorted((dbt_project / "models" / "staging" / system).rglob("*.sql")):
+            for entity, also in _OWN_COLUMNS.findall(path.read_text(encoding="utf-8")):
+                entities.add(entity)
+                names = [variables.get(name) for name in re.findall(r"""var\(["'](\w+)["']\)""", also)]
+                named = [*_own_sources(entity, own.get(entity) or []), *filter(None, names)]
+                odd = [name for name in named if not isinstance(name, str) or not _FIELD.match(name)]
+                if odd:
+                    raise CardError(
+                        f"Dbt var for {entity} names the field '{odd[0]}', which is no field name: letters, digits and _ only."
+                    )
+                found[system, f"{system}_{snake(entity)}"] = tuple(str(name) for name in named)
+    unknown = sorted(set(own) - entities)
+    if unknown:
+        raise CardError(
+            f"Var own_fields names '{unknown[0]}', which takes none; it may name {', '.join(sorted(entities))}."
+        )
+    return found
+
+
+def _own_sources(entity: str, said: object) -> list[object]:
+    """The sources of an entity's own fields; whatever else a declaration says is read by the SQL alone."""
+    if not isinstance(said, list) or not all(
+        isinstance(field, Mapping) and field.get("source") for field in said
+    ):
+        raise CardError(
+            f"Var own_fields, {entity}: write a list of fields, such as [{{source: new_region, target: SalesRegion}}]."
+        )
+    return [field["source"] for field in said]
 
 
 def _read(where: str, entry: object, columns: Mapping[str, Mapping[str, tuple[str, ...]]]) -> Read:

@@ -5,7 +5,7 @@ import pytest
 ACCOUNTS = [
     {
         "source": "new_region",
-        "target": "CustomerClassificationGroupId",
+        "target": "CustClassificationId",
         "values": {"1": "A", "2": "O'B", "3": None, "West": "W", "": "N"},
     },
     {"source": "new_limit", "target": "NewLimit", "kind": "number"},
@@ -41,19 +41,19 @@ def test_texts_numbers_truths_and_codes_are_sent_as_the_target_takes_them(fresh_
     build(fresh_warehouse, *ACCOUNTS)
 
     sent = body(fresh_warehouse, key)
-    assert sent["CustomerClassificationGroupId"] == "O'B"
+    assert sent["CustClassificationId"] == "O'B"
     assert (sent["NewLimit"], sent["NewVip"], sent["NewIsLarge"]) == (12.5, "Yes", "Yes")
     assert (sent["NewPartner"], sent["NewNote"], sent["SalesMemo"]) == ("p-1", "Hi", "Hi")
     sent = body(fresh_warehouse, other)
-    assert sent["CustomerClassificationGroupId"] == "W"
+    assert sent["CustClassificationId"] == "W"
     assert (sent["NewLimit"], sent["NewVip"], sent["NewIsLarge"], sent["NewPartner"]) == (
         None,
         "No",
         "No",
         None,
     )
-    assert body(fresh_warehouse, blank)["CustomerClassificationGroupId"] == "N"
-    assert body(fresh_warehouse, empty)["CustomerClassificationGroupId"] is None
+    assert body(fresh_warehouse, blank)["CustClassificationId"] == "N"
+    assert body(fresh_warehouse, empty)["CustClassificationId"] is None
     assert sent["OrganizationName"] == "Account 2"
 
 
@@ -82,7 +82,7 @@ def test_without_own_fields_nothing_is_added(fresh_warehouse):
 
     fresh_warehouse.build("accounts")
 
-    assert "CustomerClassificationGroupId" not in body(fresh_warehouse, key)
+    assert "CustClassificationId" not in body(fresh_warehouse, key)
     assert fresh_warehouse.violations("accounts", key) == {}
 
 

@@ -29,8 +29,9 @@ def guid(kind: str, n: int) -> str:
 class Warehouse:
     """Raw tables, dbt and its results in one database."""
 
-    def __init__(self, url: str, folder: Path):
+    def __init__(self, url: str, folder: Path, project: Path = DBT_PROJECT):
         self.url = url
+        self.project = project
         self.manifest = None
         self.folder = folder
         self.reads = {
@@ -50,7 +51,7 @@ class Warehouse:
     def empty(self) -> None:
         """Only the reference data and the seeds are left."""
         raw = [f"raw.{read.name}" for read in self.reads.values()]
-        self.run(f"truncate {', '.join(dict.fromkeys(raw))}, raw.quarantine")
+        self.run(f"truncate {', '.join(dict.fromkeys(raw))}, raw.quarantine, sync.identity")
         built = self.rows(
             """
             select schemaname || '.' || tablename as name from pg_tables
@@ -125,6 +126,40 @@ class Warehouse:
         } | fields
         return self.land("sales", "accounts", row)[0]
 
+    def contact(self, n: int, account: str | None = None, **fields: object) -> str:
+        """A contact that is good in every way, but for what the test says; returns its id."""
+        row = {
+            "@odata.etag": f'W/"{n}"',
+            "contactid": guid("contact", n),
+            "firstname": "Ann",
+            "lastname": f"Contact {n}",
+            "statecode": 0,
+            "donotemail": False,
+            "_parentcustomerid_value": account,
+            "_transactioncurrencyid_value": USD,
+            "address1_line1": f"{n} Elm St",
+            "address1_city": "Reno",
+            "address1_stateorprovince": "NV",
+            "address1_postalcode": "89501",
+            "address1_country": "United States",
+        } | fields
+        return self.land("sales", "contacts", row)[0]
+
+    def sells_to(self, customer: str, entity: str = "quotes") -> str:
+        """A sales document (quotes, salesorders, invoices) of a customer; returns its id."""
+        key = self.reads["sales", entity].key[0]
+        return self.land("sales", entity, {key: str(uuid.uuid4()), "_customerid_value": customer})[0]
+
+    def answered(self, entity: str, key: str, company: str = "usmf", **answer: str) -> None:
+        """F&O has this record of ours, and answered so when it was delivered."""
+        self.run(
+            """
+            insert into sync.identity (env_id, entity, source_key, company, target_key, answer, pinned_run)
+            values (%s, %s, %s, %s, jsonb_build_object('key', %s), %s, 1)
+            """,
+            ENVIRONMENTS["finops"], entity, key, company, key, json.dumps(answer),
+        )  # fmt: skip
+
     def product(
         self, number: str, company: str = "usmf", price_quantity: object = 1, **fields: object
     ) -> str:
@@ -159,12 +194,57 @@ class Warehouse:
         } | fields
         return self.land("sales", "products", row)[0]
 
+    def quote(self, n: int, lines: int = 1, **fields: object) -> str:
+        """An active quote that is good in every way, but for what the test says; returns its document key.
+
+        It is for account 1 and has ``lines`` lines of product P-1 (``sales_product`` 1), 2 each at 10.50.
+        """
+        row = {
+            "quoteid": guid("quote", n),
+            "quotenumber": f"QUO-{n:04}",
+            "revisionnumber": 0,
+            "name": f"Quote {n}",
+            "statecode": 1,
+            "statuscode": 2,
+            "_customerid_value": guid("account", 1),
+            "_transactioncurrencyid_value": USD,
+            "requestdeliveryby": "2026-03-01T00:00:00Z",
+            "totallineitemamount": 21 * lines,
+            "shipto_line1": "1 Oak St",
+            "shipto_city": "Reno",
+            "shipto_stateorprovince": "NV",
+            "shipto_postalcode": "89501",
+            "shipto_country": "United States",
+        } | fields
+        self.land("sales", "quotes", row)
+        for number in range(1, lines + 1):
+            self.quote_line(n, number, _quoteid_value=row["quoteid"])
+        return str(row["quotenumber"] or row["quoteid"]).lower()
+
+    def quote_line(self, n: int, number: int, **fields: object) -> str:
+        """A line of quote ``n``; returns its id."""
+        row = {
+            "quotedetailid": guid(f"quote line {n}", number),
+            "_quoteid_value": guid("quote", n),
+            "lineitemnumber": number,
+            "producttypecode": 1,
+            "isproductoverridden": False,
+            "_productid_value": guid("product", 1),
+            "_uomid_value": EACH,
+            "quantity": 2,
+            "priceperunit": 10.5,
+            "extendedamount": 21,
+        } | fields
+        return self.land("sales", "quotedetails", row)[0]
+
     def reference_data(self) -> None:
         """Companies usmf and demf with what accounts default to; currencies, price lists, units of Sales."""
         for company in ("usmf", "demf"):
             self.land("finops", "LegalEntities", {"LegalEntityId": company.upper()})
             self.land("finops", "CustomerGroups", {"dataAreaId": company, "CustomerGroupId": "10"})
             self.land("finops", "OperationalSites", {"dataAreaId": company, "SiteId": "1"})
+            for role in ("Decision Maker", "Influencer"):
+                self.land("finops", "DecisionMakingRoles", {"dataAreaId": company, "RoleName": role})
             self.land(
                 "finops",
                 "Warehouses",
@@ -249,7 +329,7 @@ class Warehouse:
 
     def places(self) -> list[str]:
         return [
-            "--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT),
+            "--project-dir", str(self.project), "--profiles-dir", str(self.project),
             "--target-path", str(self.folder), "--log-path", str(self.folder),
         ]  # fmt: skip
 
@@ -286,6 +366,15 @@ class Warehouse:
             key,
         )
         return rows[0] if rows else None
+
+    def documents(self, key: str, *relations: str) -> dict[str, tuple[str, str]]:
+        """{relation: (source_key, operation)} of what a contact says."""
+        found = {}
+        for relation in relations or ("finops__contact_persons", "finops__contact_customers"):
+            statement = sql.SQL("select source_key, operation from outbound.{} where document = %s")
+            rows = self.rows(statement.format(sql.Identifier(f"outbound_{relation}")), key)
+            found |= {relation: (row["source_key"], row["operation"]) for row in rows}
+        return found
 
     def rows(self, statement, *values) -> list[dict]:
         with self.connection.cursor(cursor_factory=RealDictCursor) as cursor:

@@ -97,3 +97,45 @@ def test_an_empty_folder_of_cards_is_an_error(project):
 )
 def test_an_entity_set_has_one_table_name(entity, table):
     assert snake(entity) == table
+
+
+@pytest.fixture
+def staged(project):
+    """The same project, whose staging model of `things` takes own fields and a field that a var names."""
+    (project / "dbt" / "models" / "staging" / "sales" / "stg.sql").write_text(
+        "{{- own_columns('things', [var(\"label_column\")]) }}"
+    )
+    (project / "flows" / "things.yaml").write_text(CARD)
+    return project
+
+
+def selected(project, **variables):
+    (card,) = load_cards(project / "flows", project / "dbt", variables)
+    return card.reads[0].select
+
+
+def test_fields_that_vars_name_are_asked_for_too(staged):
+    own = [{"source": "new_region", "target": "Region"}, {"source": "label", "target": "Label"}]
+
+    assert selected(staged, own_fields={"things": own}, label_column="new_label") == (
+        "id", "changed", "label", "new_region", "new_label"
+    )  # fmt: skip
+    assert selected(staged, own_fields={}, label_column="") == ("id", "changed", "label")
+
+
+@pytest.mark.parametrize(
+    ("variables", "sentence"),
+    [
+        ({"own_fields": {"thing": []}}, "own_fields names 'thing', which takes none; it may name things."),
+        ({"own_fields": ["things"]}, "own_fields is a mapping from an entity set"),
+        ({"own_fields": {"things": "new_region"}}, "own_fields, things: write a list of fields"),
+        ({"own_fields": {"things": [{"target": "x"}]}}, "own_fields, things: write a list of fields"),
+        ({"own_fields": {"things": [{"source": "a&b"}]}}, "the field 'a&b', which is no field name"),
+        ({"label_column": "new label"}, "the field 'new label', which is no field name"),
+    ],
+)
+def test_a_var_that_names_no_field_is_refused_before_anything_is_read(staged, variables, sentence):
+    with pytest.raises(CardError) as said:
+        selected(staged, **variables)
+
+    assert sentence in str(said.value)

@@ -9,7 +9,15 @@ from typing import Any
 
 from airflow.sdk import BaseOperator
 
-from prospect_to_cash.dbt_build import DBT_PROJECT, GateFailed, dbt_home, dbt_variables, run_dbt
+from prospect_to_cash.dbt_build import (
+    DBT_PROJECT,
+    GateFailed,
+    dbt_home,
+    dbt_project,
+    dbt_variables,
+    run_dbt,
+)
+from prospect_to_cash.dbt_overrides import described, overrides_folder
 from prospect_to_cash.flow_card import SYSTEMS, FlowCard
 from prospect_to_cash.hooks import hook_for
 from prospect_to_cash.hooks.staging import StagingHook
@@ -46,9 +54,10 @@ class TransformFlow(BaseOperator):
                 system: run_store.environment_of(store, hook_for(system).conn_id) for system in SYSTEMS
             }
             variables = dbt_variables(environments, self._companies(store, environments["finops"]))
-            version = builds.mapping_version(DBT_PROJECT, variables)
+            self._tell_overrides()
+            version = builds.mapping_version(dbt_project(), variables)
             with connect(hook.uri(), "p2c_loader", "transform lock") as lock, builds.transform_lock(lock):
-                cut = builds.next_cut(store, self.card.name, version, [read.name for read in self.card.reads])
+                cut = builds.next_cut(store, self.card.name, version)
                 if cut.scope == "none":
                     log.info(
                         "nothing landed since the last build and the mapping is the same: dbt is not started"
@@ -60,6 +69,12 @@ class TransformFlow(BaseOperator):
                 )
         log.info("planned run %s of %s records", run_id, planned["read"])
         return {"run_id": run_id, "read": planned["read"], "scope": cut.scope}
+
+    @staticmethod
+    def _tell_overrides() -> None:
+        folder = overrides_folder()
+        if folder:
+            log.info("overrides %s", described(DBT_PROJECT, folder))
 
     @staticmethod
     def _companies(store: Any, env_id: str) -> list[str]:
@@ -81,12 +96,12 @@ class TransformFlow(BaseOperator):
         build_id = builds.begin_build(store, self.card.name, run_id, cut, version)
         folder = dbt_home() / f"{self.card.name}-{build_id}"
         try:
-            results, manifest = run_dbt(self.card.name, variables, cut, version, environment, folder)
+            results, manifest, tables = run_dbt(self.card.name, variables, cut, version, environment, folder)
         except BaseException:
             builds.end_build(store, build_id, False, None, [])
             raise
         failed = [result for result in results if result["status"] in ("error", "fail", "runtime error")]
-        builds.end_build(store, build_id, not failed, manifest, results)
+        builds.end_build(store, build_id, not failed, manifest, results, tables)
         if failed:
             names = "; ".join(f"{result['node']} ({result['message']})" for result in failed[:5])
             raise GateFailed(

@@ -71,8 +71,11 @@ def transform_lock(connection: Connection, timeout: float = 3600.0) -> Iterator[
             cursor.execute("select pg_advisory_unlock(%s)", (TRANSFORM_LOCK,))
 
 
-def next_cut(connection: Connection, flow: str, version: str, tables: Sequence[str]) -> Cut:
-    """What is new for the flow since its last green build, over the raw tables it reads."""
+def next_cut(connection: Connection, flow: str, version: str) -> Cut:
+    """What is new for the flow since its last green build, over the raw tables that its models stand on.
+
+    Other flows land records too: what counts is where the models look, not what the flow itself reads.
+    """
     with connection, connection.cursor() as cursor:
         cursor.execute(
             "select pg_snapshot_xmin(pg_current_snapshot())::text, system_identifier::text from pg_control_system()"
@@ -80,16 +83,16 @@ def next_cut(connection: Connection, flow: str, version: str, tables: Sequence[s
         cut_to, identifier = one(cursor)
         cursor.execute(
             """
-            select cut_to::text, mapping_version, system_identifier from sync.builds
+            select cut_to::text, mapping_version, system_identifier, tables from sync.builds
             where flow = %s and state = 'green' order by build_id desc limit 1
             """,
             (flow,),
         )
         last = cursor.fetchone()
-        if last is None or last[1] != version or last[2] != identifier:
+        if last is None or last[1] != version or last[2] != identifier or last[3] is None:
             return Cut("all", "0", cut_to)
         cut_from = last[0]
-        for table in (*tables, "quarantine"):
+        for table in last[3]:
             cursor.execute(
                 sql.SQL("select exists (select 1 from {} where landed_xid >= %s::xid8)").format(
                     sql.Identifier("raw", table)
@@ -116,14 +119,20 @@ def begin_build(connection: Connection, flow: str, run_id: int, cut: Cut, versio
 
 
 def end_build(
-    connection: Connection, build_id: int, green: bool, manifest: str | None, results: object
+    connection: Connection,
+    build_id: int,
+    green: bool,
+    manifest: str | None,
+    results: object,
+    tables: Sequence[str] = (),
 ) -> None:
-    """Close a build; ``results`` is dbt's own list of node, status and seconds."""
+    """Close a build; ``results`` is dbt's own list of node, status and seconds, ``tables`` the raw ones it read."""
     with connection, connection.cursor() as cursor:
         cursor.execute(
             """
-            update sync.builds set state = %s, manifest_hash = %s, results = %s, finished_at = clock_timestamp()
+            update sync.builds
+            set state = %s, manifest_hash = %s, results = %s, tables = %s, finished_at = clock_timestamp()
             where build_id = %s
             """,
-            ("green" if green else "failed", manifest, json.dumps(results), build_id),
+            ("green" if green else "failed", manifest, json.dumps(results), list(tables), build_id),
         )

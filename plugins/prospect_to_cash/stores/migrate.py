@@ -20,6 +20,7 @@ from urllib.parse import quote, urlencode
 from psycopg2 import errors, sql
 from psycopg2.extensions import connection as Connection
 
+from prospect_to_cash.dbt_build import dbt_project
 from prospect_to_cash.errors import Misconfigured, P2CError
 from prospect_to_cash.flow_card import CardError, load_cards
 from prospect_to_cash.stores import raw_schema
@@ -207,10 +208,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m prospect_to_cash.stores.migrate", description=__doc__)
     parser.add_argument("--database-url", help="libpq URL of the staging database")
     parser.add_argument("--cards", type=Path, default=_PROJECT / "dags" / "flows")
-    parser.add_argument("--dbt-project", type=Path, default=_PROJECT / "dbt_project")
+    parser.add_argument("--dbt-project", type=Path, help="another dbt project than this installation's")
     said = parser.parse_args(arguments)
     try:
-        reads = [read for card in load_cards(said.cards, said.dbt_project) for read in card.reads]
+        cards = load_cards(said.cards, said.dbt_project or dbt_project())
+        reads = [read for card in cards for read in card.reads]
         with connect(database_url(said.database_url, os.environ), None, "p2c migrate") as connection:
             applied = migrate(connection)
             made = raw_schema.ensure_all(connection, reads)

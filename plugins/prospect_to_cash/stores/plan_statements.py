@@ -71,7 +71,8 @@ pending as (
         )
         and operation <> 'absent'
         and not (
-            operation = 'deactivate' and %(creates)s and accepted_hash is null and known_state is distinct from 'in_doubt'
+            operation in ('deactivate', 'remove') and %(creates)s and accepted_hash is null
+            and known_state is distinct from 'in_doubt'
         )
         and not exists (
             select 1 from sync.plan as done
@@ -96,7 +97,7 @@ select
     company,
     ordinal,
     case
-        when operation = 'deactivate' then 'deactivate'
+        when operation in ('deactivate', 'remove') then operation
         when %(creates)s and accepted_hash is null then 'create'
         else 'update'
     end,

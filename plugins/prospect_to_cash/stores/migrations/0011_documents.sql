@@ -23,3 +23,6 @@ alter table sync.run add column brake jsonb;
 -- What the target answered about a record of ours (numbers that it assigns) may take part in a mapping.
 grant usage on schema sync to p2c_dbt;
 grant select on sync.identity to p2c_dbt;
+
+-- The raw tables that a build's models stand on, whichever flow reads them: where the next one looks for news.
+alter table sync.builds add column tables text [];

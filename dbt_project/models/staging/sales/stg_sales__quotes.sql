@@ -1,0 +1,89 @@
+with source as (
+
+    select
+        raw.key,
+        raw.deleted_at,
+        raw.absent_reads,
+        r.*
+    from {{ source('sales', 'quotes') }} as raw,
+        json_to_record(raw.payload) as r (
+            quotenumber text,
+            revisionnumber text,
+            name text,
+            statecode text,
+            statuscode text,
+            _customerid_value text,
+            _transactioncurrencyid_value text,
+            requestdeliveryby text,
+            emailaddress text,
+            discountamount text,
+            discountpercentage text,
+            freightamount text,
+            totallineitemamount text,
+            shipto_name text,
+            shipto_line1 text,
+            shipto_line2 text,
+            shipto_line3 text,
+            shipto_city text,
+            shipto_stateorprovince text,
+            shipto_postalcode text,
+            {{- own_columns("quotes") }}
+            shipto_country text
+        )
+    where {{ landed('sales') }}
+
+),
+
+renamed as (
+
+    select
+        -- keys
+        key as source_key,
+        {{ clean('quotenumber') }} as quote_number,
+        coalesce({{ safe_integer('revisionnumber') }}, 0) as revision,
+        {{ safe_uuid('_customerid_value') }}::text as customer_id,
+        {{ safe_uuid('_transactioncurrencyid_value') }} as currency_id,
+
+        -- attributes
+        {{ clean('name') }} as quote_name,
+        {{ safe_integer('statecode') }} as state,
+        {{ safe_integer('statuscode') }} as status,
+        ({{ safe_timestamp('requestdeliveryby') }} at time zone 'UTC')::date as requested_on,
+        {{ clean('emailaddress') }} as email,
+        coalesce({{ safe_decimal('discountamount') }}, 0) as discount_amount,
+        coalesce({{ safe_decimal('discountpercentage') }}, 0) as discount_percentage,
+        coalesce({{ safe_decimal('freightamount') }}, 0) as freight_amount,
+        coalesce({{ safe_decimal('totallineitemamount') }}, 0) as line_total_amount,
+
+        -- delivery address
+        {{ clean('shipto_name') }} as ship_to_name,
+        nullif(concat_ws(
+            e'\n', {{ clean('shipto_line1') }}, {{ clean('shipto_line2') }}, {{ clean('shipto_line3') }}
+        ), '') as street,
+        {{ clean('shipto_city') }} as city,
+        {{ clean('shipto_stateorprovince') }} as state_text,
+        {{ clean('shipto_postalcode') }} as postal_code,
+        {{ clean('shipto_country') }} as country_text,
+
+        -- versions
+        {{ unreadable({
+            "revisionnumber": "integer",
+            "statecode": "integer",
+            "statuscode": "integer",
+            "_customerid_value": "uuid",
+            "_transactioncurrencyid_value": "uuid",
+            "requestdeliveryby": "timestamp",
+            "totallineitemamount": "decimal",
+        }) }} as unreadable,
+        {{ own_fields("quotes") }} as own_fields,
+        {{ own_unmapped("quotes") }} as own_unmapped,
+
+        -- fate
+        deleted_at is not null as is_deleted,
+        absent_reads
+
+    from source
+
+)
+
+select * from renamed
