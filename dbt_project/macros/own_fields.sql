@@ -4,7 +4,7 @@
   kind: text (default), number or boolean; for Finance and Operations a boolean is Yes or No. values: what each value
   of the source becomes; "" is a blank one. Three macros, to be called by a staging model:
     own_columns   the sources as lines of a json_to_record list, but for those that the model has there anyway
-    own_fields    jsonb: target property -> value
+    own_fields    jsonb: target property -> value; a blank is left out, and one that becomes blank is emptied by the plan
     own_unmapped  jsonb: source -> text, where a text is not in values or is no value of its kind; null when all is well
   Canonical passes own_fields and own_unmapped on, validation makes rule own_field_unmapped of the latter, and outbound
   adds the former to the body.
@@ -23,11 +23,11 @@
     {%- if not declared -%}
         null::jsonb
     {%- else -%}
-        jsonb_build_object(
+        jsonb_strip_nulls(jsonb_build_object(
             {%- for field in declared %}
             {{ literal(field.target) }}, {{ own_value(entity, field) }}{{ "," if not loop.last }}
             {%- endfor %}
-        )
+        ))
     {%- endif -%}
 {%- endmacro %}
 

@@ -1,0 +1,58 @@
+"""Fields of an organisation's own from one system to the other, by a folder of overrides and without a line of code."""
+
+import pytest
+
+VARS = """
+own_fields:
+  accounts:
+    - source: accountcategorycode
+      target: CustClassificationId
+      values: {"1": "A", "2": "B"}
+"""
+
+
+@pytest.fixture
+def set_vars(tmp_path, monkeypatch, world):
+    """Write the vars of a folder of overrides; DAGs are made anew, as Airflow does by itself."""
+    monkeypatch.setitem(world.extra_env, "P2C_OVERRIDES", str(tmp_path))
+
+    def write(text):
+        (tmp_path / "vars.yml").write_text(text, encoding="utf-8")
+        monkeypatch.setattr("tests.world._DAGS", {})
+
+    return write
+
+
+def numbered(world):
+    """Accounts of Sales that are customers already."""
+    customers = {row["CustomerAccount"] for row in world.finops.rows("CustomersV3", select="CustomerAccount")}
+    rows = world.sales.rows("accounts", select="accountid,accountnumber", filter="statecode eq 0")
+    return [row for row in rows if row["accountnumber"] in customers]
+
+
+@pytest.mark.slow
+def test_an_own_field_is_asked_for_mapped_and_sent_and_an_unmapped_value_holds_its_account(world, set_vars):
+    set_vars("")
+    before = world.run("accounts")
+    assert "own_field_unmapped" not in before["held"]
+    first, second = numbered(world)[:2]
+    set_vars(VARS)
+    world.sales.send("PATCH", f"accounts({first['accountid']})", {"accountcategorycode": 2})
+    row = f'{{"accountid": "{second["accountid"]}", "accountcategorycode": 7}}'
+    world.sales.plant("accounts", row)
+
+    world.sales.forget()
+    world.finops.forget()
+    report = world.run("accounts")
+
+    reads = [request["path"] + str(request) for request in world.sales.asked() if request["method"] == "GET"]
+    assert any("accountcategorycode" in read for read in reads)
+    key = f"CustomersV3(dataAreaId='usmf',CustomerAccount='{first['accountnumber']}')"
+    assert world.finops.session.get(world.finops.api + key).json()["CustClassificationId"] == "B"
+    assert report["updated"] == 1
+    assert report["held"]["own_field_unmapped"] == 1
+    (said,) = world.sql(
+        "select record, field, value from validation.violations_accounts where broken_rule = 'own_field_unmapped'"
+    )
+    assert said == (second["accountnumber"], "accountcategorycode", "7")
+    assert len(world.finops.writes()) == 1
