@@ -135,7 +135,7 @@ def raw_tables(manifest: Any, flow: str) -> list[str]:
             continue
         seen.add(name)
         if name in manifest.nodes:
-            left += manifest.nodes[name].depends_on.nodes
+            left += getattr(manifest.nodes[name].depends_on, "nodes", [])  # a seed has macros alone
     sources = [manifest.sources[name] for name in seen if name in manifest.sources]
     return sorted(source.identifier for source in sources if source.schema == "raw")
 
