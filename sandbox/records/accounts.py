@@ -5,12 +5,15 @@ from datetime import datetime, timedelta
 from random import Random
 
 from sandbox.records.pools import company, digits, draw, places
-from sandbox.records.shapes import FINOPS, SALES, Guids, Record, Row, wire_time
+from sandbox.records.reference import BUSINESS_UNITS
+from sandbox.records.shapes import SALES, Guids, Record, Row, wire_time
 
 _DAYS = 90
 _INDUSTRIES = (6, 12, 22, 25, 33)
 _SIZES = (8, 15, 40, 120, 400, 1500)
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+GERMAN_UNIT_COUNTRIES = ("Germany", "Austria")
+"""Accounts in these countries (some 12 in a hundred) belong to the German business unit, all others to the root."""
 
 
 def ordinary_accounts(count: int, seed: int, guids: Guids, until: datetime) -> Iterator[Record]:
@@ -41,6 +44,8 @@ def ordinary_accounts(count: int, seed: int, guids: Guids, until: datetime) -> I
             "statuscode": 1,
             "modifiedon": _changed(until, random),
         }
+        if place.country.text in GERMAN_UNIT_COUNTRIES:
+            row["_owningbusinessunit_value"] = BUSINESS_UNITS["demf"].guid
         number = _number(index, random)
         if number is not None:
             row["accountnumber"] = number
@@ -62,7 +67,7 @@ def ordinary_accounts(count: int, seed: int, guids: Guids, until: datetime) -> I
 
 
 def nasty_accounts(count: int, seed: int, guids: Guids, until: datetime) -> Iterator[Record]:
-    """The first `count` of the accounts that test a rule each, and a customer for one of them to adopt."""
+    """The first `count` of the accounts that test a rule each."""
     random = Random(f"{seed}/nasty accounts")
     dollar = guids.of("transactioncurrencies", "USD")
     for index, special in enumerate(_NASTY[:count]):
@@ -82,29 +87,23 @@ def nasty_accounts(count: int, seed: int, guids: Guids, until: datetime) -> Iter
             "modifiedon": _changed(until, random),
         } | special
         yield SALES, "accounts", {field: value for field, value in row.items() if value is not None}
-    yield (
-        FINOPS,
-        "CustomersV3",
-        {
-            "dataAreaId": "usmf",
-            "CustomerAccount": "US-027",
-            "PartyNumber": "000000027",
-            "PartyType": "Organization",
-            "OrganizationName": "Birch Company",
-            "CustomerGroupId": "30",
-            "SalesCurrencyCode": "USD",
-        },
-    )
 
 
 _NASTY: tuple[Row, ...] = (
+    # no country: goes with var country_when_blank
     {"name": "No Country Stores", "address1_country": None, "address1_stateorprovince": None},
+    # country in lower case: goes
     {"name": "Lower Case Cycles", "address1_country": "united states"},
+    # held by country_unmapped
     {"name": "Ruritania Imports", "address1_country": "Ruritania", "address1_stateorprovince": None},
+    # held by account_name_too_long: F&O takes 100 characters
     {"name": "The " + "Very " * 20 + "Long Name Company"},
+    # both held by account_number_shared: the numbers differ in case alone
     {"name": "Twin Peaks Bikes", "accountnumber": "NW-7001"},
     {"name": "Twin Peaks Bicycles", "accountnumber": "nw-7001"},
+    # left out by account_inactive
     {"name": "Closed Shop", "statecode": 1, "statuscode": 2},
+    # Chinese characters: goes
     {
         "name": "株式会社サンプル商事",
         "address1_line1": "千代田1-1",
@@ -113,10 +112,15 @@ _NASTY: tuple[Row, ...] = (
         "address1_country": "Japan",
         "address1_stateorprovince": None,
     },
+    # right to left: goes
     {"name": "شركة النور للتجارة"},
+    # emoji: goes
     {"name": "Sunny Side 🚲 Bikes"},
+    # held by currency_blank, or goes with var default_currency
     {"name": "No Currency Trading", "_transactioncurrencyid_value": None},
+    # state written out: goes as CA
     {"name": "Golden State Wheels", "address1_city": "Fresno", "address1_stateorprovince": "California"},
+    # three street lines and a delivery address abroad: goes, the lines as one
     {
         "name": "Two Doors Down",
         "address1_line2": "Building 7",
@@ -126,11 +130,25 @@ _NASTY: tuple[Row, ...] = (
         "address2_postalcode": "20457",
         "address2_country": "Germany",
     },
+    # signs that need care in addresses of the Web API: goes
     {"name": 'O\'Neill & Sons "Best" <Ltd>; 100% off', "accountnumber": "K/12:3+4%5&6"},
+    # blanks around the name and no number: goes, with a number made for it
     {"name": "  Padded  ", "accountnumber": None},
+    # number of a customer that F&O has: adopted
     {"name": "Birch Company", "accountnumber": "US-027"},
 )
 NASTY_ACCOUNTS = len(_NASTY)
+
+
+def nasty_account(name: str, guids: Guids) -> Row:
+    """One of them by name, as far as contacts and quotes need to know it."""
+    index = next(i for i, special in enumerate(_NASTY) if special["name"] == name)
+    return {
+        "accountid": guids.of("accounts", "nasty", index),
+        "address1_country": "United States",
+        "_transactioncurrencyid_value": guids.of("transactioncurrencies", "USD"),
+        **_NASTY[index],
+    }
 
 
 def _number(index: int, random: Random) -> str | None:

@@ -5,10 +5,15 @@ from datetime import UTC, datetime, time, timedelta
 from itertools import chain
 
 from sandbox.records import accounts as account_rows
+from sandbox.records import catalog, finops_before, reference
 from sandbox.records import products as product_rows
-from sandbox.records import reference
+from sandbox.records.contacts import ordinary_contacts
+from sandbox.records.documents import Document
+from sandbox.records.quotes import QuoteWorld, orders_and_invoices, ordinary_quotes
 from sandbox.records.reference import CURRENCIES, PriceList
-from sandbox.records.shapes import Guids, Record, wire_time
+from sandbox.records.shapes import SALES, Guids, Record, wire_time
+from sandbox.records.special_contacts import SPECIAL_CONTACTS, find_parents, special_contacts
+from sandbox.records.special_quotes import SPECIAL_QUOTES, special_documents, special_quotes
 
 PRICE_LISTS = (
     PriceList("Archive 2019 USD", "USD", active=False),
@@ -24,50 +29,118 @@ PRICE_LISTS = (
 _DEMO_SIZES = range(100, 1001)
 """Sizes that people look at; in smaller sets the nasty records would be most of what there is."""
 
+_DEMO_QUOTES = 60
+"""Room for the nasty quotes and some others."""
+
 
 def generate(
     accounts: int = 200,
     products: int = 100,
     seed: int = 7,
     *,
+    contacts: int | None = None,
+    quotes: int | None = None,
     nasty: bool | None = None,
     until: datetime | None = None,
 ) -> Iterator[Record]:
     """Yield (system, entity set, row), what a row points at before the row; the same for the same arguments.
 
-    `accounts` counts the accounts in Sales, `products` the sellable products of company usmf.
-    `nasty` puts records among them that break a rule each; by default 100 to 1 000 accounts have them.
-    `until` (default: today 00:00 UTC): `modifiedon` lies in the 90 days before; nothing else depends on it.
+    `accounts` counts the accounts in Sales, `products` the sellable products of company usmf, `contacts` the
+    contacts, `quotes` the quote numbers (revisions come on top), with three to six lines each. By default 100
+    accounts have 60 contacts and 30 quotes (60 where there are nasty ones), 1 000 and more have 600 and 300: name
+    the sizes of larger sets. Accounts and products are the same whatever contacts and quotes there are.
+
+    Accounts in Germany and Austria (some 12 in 100), their contacts and quotes belong to business unit Northwind
+    Germany, buyers without an account to Northwind Germany or Northwind USA, everything else to the root unit;
+    `reference.BUSINESS_UNITS` has the GUIDs. The products that quotes name stand in Sales already, as in an
+    organisation that has been connected before.
+
+    `nasty` puts records among them that test a rule each; by default 100 to 1 000 accounts have them. Those among
+    contacts and quotes are left out where accounts, contacts or quotes are too few for all of them.
+    `until` (default: today 00:00 UTC): `modifiedon` lies in the 90 days before, requested delivery dates mostly
+    in the 90 days after; nothing else depends on it.
     """
-    if accounts < 0 or products < 0:
-        raise ValueError(f"Sizes must not be negative: accounts {accounts}, products {products}.")
+    named = {"accounts": accounts, "products": products, "contacts": contacts or 0, "quotes": quotes or 0}
+    if min(named.values()) < 0:
+        sizes = ", ".join(f"{name} {size}" for name, size in named.items())
+        raise ValueError(f"Sizes must not be negative: {sizes}.")
     if nasty is None:
         nasty = accounts in _DEMO_SIZES
+    special = min(accounts, account_rows.NASTY_ACCOUNTS) if nasty else 0
+    if quotes and not (accounts > special and products):
+        raise ValueError(f"Quotes need customers and products: accounts {accounts}, products {products}.")
+    shown = min(accounts, 1000)
+    if contacts is None:
+        contacts = shown * 3 // 5
+    if quotes is None:
+        room = _DEMO_QUOTES if nasty and accounts in _DEMO_SIZES else 0
+        quotes = max(shown * 3 // 10, room) if accounts > special and products else 0
     end = until or datetime.combine(datetime.now(UTC).date(), time(), UTC)
+    return _records(seed, end, nasty, special, accounts - special, products, contacts, quotes)
+
+
+def _records(
+    seed: int,
+    end: datetime,
+    nasty: bool,
+    special: int,
+    accounts: int,
+    products: int,
+    contacts: int,
+    quotes: int,
+) -> Iterator[Record]:
+    """`special` and `accounts` are the nasty accounts and the ordinary ones; the other sizes are totals."""
     guids = Guids(f"seed {seed}")
     setup = wire_time(end - timedelta(days=90))
+    whole_cast = special == account_rows.NASTY_ACCOUNTS and accounts > 0
+    special_people = whole_cast and contacts >= len(SPECIAL_CONTACTS)
+    special_offers = special_people and quotes >= len(SPECIAL_QUOTES)
+    contacts -= len(SPECIAL_CONTACTS) if special_people else 0
+    quotes -= len(SPECIAL_QUOTES) if special_offers else 0
+    known = product_rows.special_products(products, nasty)
+    sold = catalog.quoted_products(products - len(known), seed)
+    world = QuoteWorld(seed, guids, end, accounts, contacts, sold or (product_rows.ADOPTED,))
+    parents = find_parents(world.walk_accounts()) if special_people else None
 
     yield from reference.companies()
+    yield from reference.decision_roles()
+    yield from reference.business_units(setup)
     yield from reference.finops_currencies((c.code, c.name, c.symbol) for c in CURRENCIES.values())
     yield from reference.finops_units(product_rows.UNITS)
     yield from reference.sales_currencies(guids, CURRENCIES.values(), setup)
     yield from reference.price_lists(guids, PRICE_LISTS, setup)
     yield from reference.sales_units(guids, product_rows.SALES_UNITS, setup)
-    yield from _products(products, seed, guids, nasty, setup)
-    yield from _accounts(accounts, seed, guids, nasty, end)
 
+    ordinary = product_rows.generated_products(products - len(known), seed)
+    yield from product_rows.finops_products(chain(known, ordinary))
+    yield from catalog.sales_products(guids, nasty, setup)
 
-def _products(count: int, seed: int, guids: Guids, nasty: bool, setup: str) -> Iterator[Record]:
-    special = ((product_rows.ADOPTED, *product_rows.NASTY_PRODUCTS) if nasty else (product_rows.ADOPTED,))[
-        :count
-    ]
-    ordinary = product_rows.generated_products(count - len(special), seed)
-    yield from product_rows.finops_products(chain(special, ordinary))
-    yield from product_rows.sales_products(guids, nasty, setup)
-
-
-def _accounts(count: int, seed: int, guids: Guids, nasty: bool, end: datetime) -> Iterator[Record]:
-    special = min(count, account_rows.NASTY_ACCOUNTS) if nasty else 0
-    yield from account_rows.ordinary_accounts(count - special, seed, guids, end)
+    yield from world.walk_accounts()
     if special:
         yield from account_rows.nasty_accounts(special, seed, guids, end)
+        yield from finops_before.customers()
+
+    yield from ordinary_contacts(contacts, world.walk_accounts(), accounts, seed, guids, end)
+    if parents is not None:
+        yield from special_contacts(parents, guids, end)
+        yield from finops_before.contact_persons()
+    if not (accounts and products):
+        return
+    yield from orders_and_invoices(world)
+    if parents is not None:
+        yield from special_documents(world)
+
+    def documents() -> Iterator[Document]:
+        yield from ordinary_quotes(world, quotes)
+        if special_offers and parents is not None:
+            yield from special_quotes(world, parents)
+
+    if quotes or special_offers:
+        yield from catalog.products_of_quotes(sold, guids, setup)
+    for document in documents():
+        yield SALES, "quotes", document.header
+    for document in documents():
+        for line in document.lines:
+            yield SALES, "quotedetails", line
+    if special_offers:
+        yield from finops_before.quotations()

@@ -54,6 +54,8 @@ class Place:
     slugs: tuple[str, ...]
     streets: tuple[str, ...]
     cities: tuple[tuple[str, str | None, str], ...]
+    first_names: tuple[tuple[str, int], ...] = ()
+    """Each with the gender code that Sales gives it."""
 
 
 @cache
@@ -66,7 +68,16 @@ def places(seed: int, size: int = 120) -> tuple[Place, ...]:
         surnames = [fake.last_name() for _ in range(size)]
         streets = [fake.street_address().replace("\n", ", ") for _ in range(size)]
         cities = [(fake.city(), *_state_and_postcode(fake, country)) for _ in range(size)]
-        place = Place(country, tuple(surnames), tuple(map(slug, surnames)), tuple(streets), tuple(cities))
+        first_names = [(fake.first_name_male(), 1) for _ in range(size // 2)]
+        first_names += [(fake.first_name_female(), 2) for _ in range(size // 2)]
+        place = Place(
+            country,
+            tuple(surnames),
+            tuple(map(slug, surnames)),
+            tuple(streets),
+            tuple(cities),
+            tuple(first_names),
+        )
         drawn += [place] * country.share
     return tuple(drawn)
 

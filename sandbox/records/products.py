@@ -1,12 +1,12 @@
-"""Generated products: released and sellable in Finance and Operations; a few stand in Sales already."""
+"""Generated products: released and sellable in Finance and Operations."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from random import Random
 
 from sandbox.records.pools import draw
-from sandbox.records.reference import ACCOUNTING_CURRENCY, CURRENCIES, UNIT_GROUP, Unit
-from sandbox.records.shapes import FINOPS, SALES, Guids, Record, Row
+from sandbox.records.reference import ACCOUNTING_CURRENCY, CURRENCIES, Unit
+from sandbox.records.shapes import FINOPS, Record, Row
 
 UNITS = (
     Unit("ea", "Each"),
@@ -70,6 +70,13 @@ class Product:
         """The released product's number: the master's for a variant, else the product's own."""
         return self.item or self.number
 
+    def currency_in(self, company: str) -> str:
+        return self.currency if company == "usmf" else ACCOUNTING_CURRENCY[company]
+
+    def price_in(self, currency: str) -> float:
+        """The price as another currency has it."""
+        return self.price if currency == self.currency else round(self.price * CURRENCIES[currency].rate, 2)
+
 
 ADOPTED = Product("P-ADOPT", "Known Before Wheel", 89.5)
 STOPPED = Product("P-STOP", "Discontinued Lamp", 12.0, stopped=True)
@@ -79,6 +86,11 @@ NASTY_PRODUCTS = (
     Product("P-PALLET", "Rack by the Pallet", 5200.0, unit="pal"),
     Product("P-REVISE", "Frame Under Revision", 310.0),
 )
+
+
+def special_products(count: int, nasty: bool) -> tuple[Product, ...]:
+    """The products that come before all others, as far as `count` reaches."""
+    return ((ADOPTED, *NASTY_PRODUCTS) if nasty else (ADOPTED,))[:count]
 
 
 def generated_products(count: int, seed: int) -> Iterator[Product]:
@@ -112,10 +124,8 @@ def finops_products(products: Iterator[Product]) -> Iterator[Record]:
     told = set()
     for product in products:
         for company in product.companies:
-            currency = product.currency if company == "usmf" else ACCOUNTING_CURRENCY[company]
-            price = (
-                round(product.price * CURRENCIES[currency].rate, 2) if company != "usmf" else product.price
-            )
+            currency = product.currency_in(company)
+            price = product.price_in(currency)
             shared = _shared_fields(product, company, price)
             if (company, product.item_number) not in told:
                 told.add((company, product.item_number))
@@ -172,53 +182,3 @@ def _released_item(product: Product, company: str, price: float) -> Row:
         "SalesUnitSymbol": product.unit,
         "InventoryUnitSymbol": product.unit,
     }
-
-
-def sales_products(guids: Guids, nasty: bool, modified: str) -> Iterator[Record]:
-    """Products entered in Sales by hand: one to adopt and one that only Sales knows.
-
-    With `nasty` also one that Finance and Operations has stopped since, and one under revision.
-    """
-    known = [("P-ADOPT", "Known before wheel (old name)", 0, 1), ("HAND-1", "Sales Own Gift Card", 0, 1)]
-    if nasty:
-        known += [("P-STOP", "Discontinued Lamp", 0, 1), ("P-REVISE", "Frame", 3, 3)]
-    for number, name, state, status in known:
-        product = guids.of("products", number)
-        yield (
-            SALES,
-            "products",
-            {
-                "productid": product,
-                "productnumber": number,
-                "name": name,
-                "productstructure": 1,
-                "producttypecode": 1,
-                "quantitydecimal": 0,
-                "price": 10,
-                "_defaultuomscheduleid_value": guids.of("uomschedules", UNIT_GROUP),
-                "_defaultuomid_value": guids.of("uoms", "Each"),
-                "_pricelevelid_value": guids.of("pricelevels", DEFAULT_LIST),
-                "_transactioncurrencyid_value": guids.of("transactioncurrencies", "USD"),
-                "statecode": state,
-                "statuscode": status,
-                "modifiedon": modified,
-            },
-        )
-        yield (
-            SALES,
-            "productpricelevels",
-            {
-                "productpricelevelid": guids.of("productpricelevels", number),
-                "_productid_value": product,
-                "productnumber": number,
-                "_pricelevelid_value": guids.of("pricelevels", DEFAULT_LIST),
-                "_uomid_value": guids.of("uoms", "Each"),
-                "_uomscheduleid_value": guids.of("uomschedules", UNIT_GROUP),
-                "_transactioncurrencyid_value": guids.of("transactioncurrencies", "USD"),
-                "pricingmethodcode": 1,
-                "quantitysellingcode": 1,
-                "roundingpolicycode": 1,
-                "amount": 10,
-                "modifiedon": modified,
-            },
-        )

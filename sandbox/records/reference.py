@@ -4,10 +4,33 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from sandbox.records.shapes import FINOPS, SALES, Guids, Record
+from sandbox.sales.foundation import BUSINESS_UNIT
 
 MASTER_COMPANY = "usmf"
 ACCOUNTING_CURRENCY = {"usmf": "USD", "demf": "EUR"}
 UNIT_GROUP = "Default Unit"
+DECISION_ROLES = ("Decision Maker", "Employee", "Influencer")
+"""In the order of their codes in Sales, 1 to 3."""
+
+
+@dataclass(frozen=True)
+class BusinessUnit:
+    """A business unit of Sales and its default team; GUIDs that a company map can name, alike in every world."""
+
+    guid: str
+    name: str
+    team: str
+
+
+BUSINESS_UNITS = {
+    "usmf": BusinessUnit(
+        "b0000000-0000-4000-8000-0000000000a1", "Northwind USA", "b0000000-0000-4000-8000-0000000000b1"
+    ),
+    "demf": BusinessUnit(
+        "b0000000-0000-4000-8000-0000000000a2", "Northwind Germany", "b0000000-0000-4000-8000-0000000000b2"
+    ),
+}
+"""By company. Records of no unit here belong to the root unit, which counts as usmf's."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +132,46 @@ def companies() -> Iterator[Record]:
                         "OperationalSiteId": site,
                     },
                 )
+
+
+def decision_roles() -> Iterator[Record]:
+    """The decision making roles of each company, named as Sales names the roles of a contact."""
+    for company in ACCOUNTING_CURRENCY:
+        for role in DECISION_ROLES:
+            yield (
+                FINOPS,
+                "DecisionMakingRoles",
+                {"dataAreaId": company, "RoleName": role, "RoleDescription": role},
+            )
+
+
+def business_units(modified: str) -> Iterator[Record]:
+    """A business unit in Sales for each company, below the one that every organisation has."""
+    for unit in BUSINESS_UNITS.values():
+        yield (
+            SALES,
+            "businessunits",
+            {
+                "businessunitid": unit.guid,
+                "name": unit.name,
+                "_parentbusinessunitid_value": BUSINESS_UNIT,
+                "isdisabled": False,
+                "modifiedon": modified,
+            },
+        )
+    for unit in BUSINESS_UNITS.values():
+        yield (
+            SALES,
+            "teams",
+            {
+                "teamid": unit.team,
+                "name": unit.name,
+                "teamtype": 0,
+                "isdefault": True,
+                "_businessunitid_value": unit.guid,
+                "modifiedon": modified,
+            },
+        )
 
 
 def finops_currencies(currencies: Iterable[tuple[str, str, str]]) -> Iterator[Record]:

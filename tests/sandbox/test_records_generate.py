@@ -1,14 +1,27 @@
 import hashlib
 import json
+import tracemalloc
 from collections import Counter, defaultdict
 from datetime import UTC, datetime
 
 import pytest
 
 from sandbox.records import generate
+from sandbox.sales.foundation import BUSINESS_UNIT
 from tests.sandbox.wire_shape import misfits
 
 UNTIL = datetime(2026, 3, 1, tzinfo=UTC)
+OF_THE_DAY = ("modifiedon", "requestdeliveryby")
+FILLED_BY_LOADER = {
+    "contacts.lastname",
+    "quotes._ownerid_value",
+    "salesorders._ownerid_value",
+    "invoices._ownerid_value",
+}
+UNKNOWN_CODES = {
+    "contacts.accountrolecode does not take 100000000",
+    "contacts.gendercode does not take 192350007",
+}
 
 
 def by_set(records):
@@ -34,10 +47,11 @@ PINNED = [
 ]
 
 
-def test_only_the_time_of_change_depends_on_the_day():
+def test_only_times_of_change_and_dates_of_delivery_depend_on_the_day():
     earlier, later = list(generate(150, 60, until=UNTIL)), list(generate(150, 60))
 
-    assert [e[2].pop("modifiedon", None) for e in earlier] != [r[2].pop("modifiedon", None) for r in later]
+    for name in OF_THE_DAY:
+        assert [e[2].pop(name, None) for e in earlier] != [r[2].pop(name, None) for r in later]
     assert earlier == later
 
 
@@ -63,12 +77,17 @@ def test_there_are_as_many_accounts_and_sellable_products_as_asked(accounts, pro
 def test_every_row_fits_the_fields_of_its_entity(nasty):
     records = list(generate(1200, 400, nasty=nasty))
 
-    assert len(records) > 2400
-    assert sorted(set(misfits(records))) == []
+    assert len(records) > 4800
+    found = {
+        misfit
+        for misfit in misfits(records)
+        if misfit.removesuffix(" is missing") not in FILLED_BY_LOADER and ".quotestatecode " not in misfit
+    }
+    assert found == (UNKNOWN_CODES if nasty else set())
 
 
 def test_every_reference_points_at_a_row_that_came_before():
-    seen = set()
+    seen = {BUSINESS_UNIT}
     for _, entity_set, row in generate():
         for name, value in row.items():
             if name.startswith("_"):
@@ -81,6 +100,10 @@ def test_keys_are_unique_within_their_set():
     sets = by_set(generate(3000, 900, nasty=True))
     keys = {
         ("sales", "accounts"): ("accountid",),
+        ("sales", "contacts"): ("contactid",),
+        ("sales", "quotes"): ("quotenumber", "revisionnumber"),
+        ("sales", "quotedetails"): ("quotedetailid",),
+        ("sales", "businessunits"): ("name",),
         ("sales", "uoms"): ("uomid",),
         ("sales", "pricelevels"): ("name",),
         ("sales", "products"): ("productnumber",),
@@ -130,15 +153,16 @@ def test_the_demo_has_each_awkward_record_once():
     assert len([a for a in accounts if a.get("address1_stateorprovince") == "California"]) == 1
     folded = Counter(a["accountnumber"].casefold() for a in accounts if "accountnumber" in a)
     assert [number for number, n in folded.items() if n > 1] == ["nw-7001"]
-    assert {a.get("accountnumber") for a in accounts} >= {
-        r["CustomerAccount"] for r in sets["finops", "CustomersV3"]
-    }
+    customers = {r["CustomerAccount"]: r["OrganizationName"] for r in sets["finops", "CustomersV3"]}
+    assert {a.get("accountnumber") for a in accounts} & set(customers) == {"US-027"}
+    assert customers["US-028"] in {a["name"] for a in accounts}
 
     assert [p["ProductNumber"] for p in sellable if currencies[p["CurrencyCode"]] not in lists] == ["P-FRANC"]
     assert [p["ProductNumber"] for p in sellable if p["IsSalesStopped"] == "Yes"] == ["P-STOP"]
     assert [p["ProductNumber"] for p in sellable if p["SalesUnitSymbol"] == "pal"] == ["P-PALLET"]
     assert "Pallet" not in [u["name"] for u in sets["sales", "uoms"]]
-    both = {p["productnumber"] for p in sets["sales", "products"]} & {p["ProductNumber"] for p in sellable}
+    unquoted = by_set(generate(quotes=0))["sales", "products"]
+    both = {p["productnumber"] for p in unquoted} & {p["ProductNumber"] for p in sellable}
     assert both == {"P-ADOPT", "P-STOP", "P-REVISE"}
 
 
@@ -172,6 +196,71 @@ def test_a_larger_set_begins_with_the_accounts_of_the_smaller_one():
 
     assert len(small) == 2000
     assert large[:2000] == small
+
+
+def test_contacts_and_quotes_change_no_account_and_no_product():
+    kinds = {
+        "accounts",
+        "SellableReleasedProducts",
+        "ReleasedProductsV2",
+        "CDSReleasedDistinctProducts",
+        "CustomersV3",
+    }
+
+    def rows(**sizes):
+        return [r for r in generate(300, 120, until=UNTIL, **sizes) if r[1] in kinds]
+
+    alone = rows(contacts=0, quotes=0)
+    assert len(alone) > 600
+    assert alone == rows() == rows(contacts=700, quotes=0) == rows(contacts=10, quotes=500)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "contacts", "quotes"),
+    [
+        ((0, 0), 0, 0), ((1, 1), 0, 0), ((12, 6), 7, 3), ((12, 0), 7, 0), ((100, 50), 60, 60), ((200, 100), 120, 60),
+        ((500, 200), 300, 150), ((5000, 300), 600, 300),
+    ],
+)  # fmt: skip
+def test_contacts_and_quotes_are_in_proportion_to_the_accounts_up_to_a_thousand(sizes, contacts, quotes):
+    sets = by_set(generate(*sizes))
+
+    assert len(sets["sales", "contacts"]) == contacts
+    assert len({q["quotenumber"] for q in sets["sales", "quotes"]}) == quotes
+
+
+def test_each_company_has_a_business_unit_and_german_accounts_are_in_the_german_one():
+    sets = by_set(generate(1000, 0))
+    units = {u["businessunitid"]: u["name"] for u in sets["sales", "businessunits"]}
+    accounts = sets["sales", "accounts"]
+
+    assert units == {
+        "b0000000-0000-4000-8000-0000000000a1": "Northwind USA",
+        "b0000000-0000-4000-8000-0000000000a2": "Northwind Germany",
+    }
+    countries = Counter(
+        (units.get(a.get("_owningbusinessunit_value")), a.get("address1_country")) for a in accounts
+    )
+    assert {country for unit, country in countries if unit} == {"Germany", "Austria"}
+    assert (None, "Germany") not in countries
+    assert 80 < sum(n for (unit, _), n in countries.items() if unit) < 160
+    assert {t["_businessunitid_value"] for t in sets["sales", "teams"]} == set(units)
+
+
+def test_quotes_need_customers_and_products():
+    for sizes in ((0, 5), (5, 0)):
+        with pytest.raises(ValueError, match="Quotes need customers and products"):
+            next(generate(*sizes, quotes=1))
+
+
+def test_a_large_set_is_streamed():
+    tracemalloc.start()
+    kinds = Counter(r[1] for r in generate(6_000, 50, contacts=1_500, quotes=400))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert (kinds["accounts"], kinds["contacts"], kinds["quotes"] > 400) == (6_000, 1_500, True)
+    assert peak < 2_000_000
 
 
 def test_a_negative_size_is_refused():
