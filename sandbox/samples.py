@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Iterable
 
 from sandbox.loading import Record
@@ -10,13 +11,18 @@ from sandbox.settings import Settings
 
 
 def records(settings: Settings) -> Iterable[Record]:
-    """The rows of a folder of CSVs, or generated ones; none when both sizes are 0."""
+    """The rows of a folder of CSVs, or generated ones; none when both sizes are 0.
+
+    Where rows are not what the folder says, a line on standard error tells so.
+    """
     if settings.data is None and not settings.accounts and not settings.products:
         return ()
     source = importlib.import_module("sandbox.records")
     found: Iterable[Record]
     if settings.data is not None:
-        found = source.load_folder(settings.data)
+        found = folder = source.load_folder(settings.data)
+        for note in folder.notes:
+            print(f"sandbox: {note}", file=sys.stderr)
     else:
         found = source.generate(settings.accounts, settings.products, settings.seed)
     return found

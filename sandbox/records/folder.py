@@ -6,7 +6,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from sandbox.records import reference
+from sandbox.records.folder_contacts import contact_records
 from sandbox.records.folder_products import PRODUCTS, product_records
+from sandbox.records.folder_quotes import ORDERS, SHIP_TO, Orders
 from sandbox.records.reference import (
     ACCOUNTING_CURRENCY,
     CURRENCIES,
@@ -25,12 +27,11 @@ from sandbox.records.shapes import (
     wire_time,
     without_nulls,
 )
-from sandbox.records.tables import Line, has_table, read_table
+from sandbox.records.tables import Line, fold, has_table, read_table
 
 ACCOUNTS = "accounts.csv"
 CURRENCIES_FILE = "currencies.csv"
 UNITS_FILE = "units_of_measure.csv"
-ORDERS = "sales_orders.csv"
 
 ACCOUNT_TEXTS = {
     "name": ("name", 160),
@@ -43,15 +44,6 @@ ACCOUNT_TEXTS = {
     "country_name": ("address1_country", 80),
 }
 """Column of accounts.csv -> field of a Sales account and the longest text it takes."""
-
-SHIP_TO = {
-    "ship_to_line1": ("address1_line1", 250),
-    "ship_to_city": ("address1_city", 80),
-    "ship_to_state": ("address1_stateorprovince", 50),
-    "ship_to_postal_code": ("address1_postalcode", 20),
-    "ship_to_country": ("address1_country", 80),
-}
-"""Column of sales_orders.csv -> field of an account that only orders name."""
 
 ACCOUNT_COLUMNS = (
     "account_number",
@@ -75,40 +67,55 @@ _UNIT_CLASSES = {
 
 @dataclass
 class _World:
-    """What the files have told so far."""
+    """What the files have told so far; `accounts` has the currency, if any, of each account by its number."""
 
     folder: Path
     guids: Guids
     now: datetime
-    known_accounts: set[str] = field(default_factory=set)
+    accounts: dict[str, str | None] = field(default_factory=dict)
     currencies: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
 
-def load_folder(path: str | Path) -> Iterator[Record]:
+class FolderRecords(Iterator[Record]):
+    """The records of a folder that has been read through; `notes` are sentences on what was not taken as it is."""
+
+    def __init__(self, folder: Path, now: datetime, notes: Iterable[str]) -> None:
+        self.notes = tuple(notes)
+        self._records = _records(_World(folder, Guids("folder"), now))
+
+    def __next__(self) -> Record:
+        return next(self._records)
+
+
+def load_folder(path: str | Path) -> FolderRecords:
     """(system, entity set, row) for every record of the folder, what a row points at before the row.
 
-    accounts.csv, products.csv, units_of_measure.csv and currencies.csv must be there; sales_orders.csv may
-    be, and adds the customers that accounts.csv lacks. The same natural key has the same GUID, always.
+    accounts.csv, products.csv, units_of_measure.csv and currencies.csv must be there. contacts.csv may be;
+    sales_orders.csv adds the customers that accounts.csv lacks, and with sales_order_lines.csv it holds quotes.
+    The same natural key has the same GUID, always.
     The files are read through before anything is handed out: the call itself raises RecordsError, with one
     sentence on the first thing that is wrong.
     """
     folder = Path(path)
     if not folder.is_dir():
         raise RecordsError(f"There is no folder {folder}. Name the one that holds {ACCOUNTS} and {PRODUCTS}.")
-    now = datetime.now(UTC)
-    for _ in _records(folder, now):
+    trial = _World(folder, Guids("folder"), datetime.now(UTC))
+    for _ in _records(trial):
         pass
-    return _records(folder, now)
+    return FolderRecords(folder, trial.now, trial.notes)
 
 
-def _records(folder: Path, now: datetime) -> Iterator[Record]:
-    world = _World(folder, Guids("folder"), now)
-    setup = _midnight(now)
+def _records(world: _World) -> Iterator[Record]:
+    folder = world.folder
+    setup = _midnight(world.now)
     units = _units(folder)
+    sales_units = _units_by_name(units.values())
     world.currencies = _currencies(folder)
     used = _currencies_used(world)
 
     yield from reference.companies()
+    yield from reference.decision_roles()
     yield from reference.finops_currencies(
         (code, name, CURRENCIES[code].symbol if code in CURRENCIES else code)
         for code, name in world.currencies.items()
@@ -118,10 +125,14 @@ def _records(folder: Path, now: datetime) -> Iterator[Record]:
     yield from reference.price_lists(
         world.guids, (PriceList(f"Standard {c.code}", c.code) for c in used), setup
     )
-    yield from reference.sales_units(world.guids, _units_by_name(units.values()), setup)
+    yield from reference.sales_units(world.guids, sales_units, setup)
     yield from product_records(folder, units)
     yield from _accounts(world)
     yield from _customers_of_orders(world)
+    yield from contact_records(folder, world.guids, world.accounts, setup)
+    named = {unit.name.casefold(): unit for unit in sales_units}
+    in_sales = {code: named[unit.name.casefold()] for code, unit in units.items()}
+    yield from Orders(folder, world.guids, world.accounts, in_sales, setup, world.notes).records()
 
 
 def _units(folder: Path) -> dict[str, Unit]:
@@ -186,7 +197,7 @@ def _accounts(world: _World) -> Iterator[Record]:
             guid = world.guids.of("accounts", "without number", line.required("name"), line.number)
         else:
             guid = world.guids.of("accounts", number)
-            world.known_accounts.add(number)
+            world.accounts[number] = line.text("currency_code")
         revenue = line.decimal("annual_revenue", 100_000_000_000_000)
         texts = {target: line.text(column, longest) for column, (target, longest) in ACCOUNT_TEXTS.items()}
         yield _account(
@@ -208,18 +219,19 @@ def _customers_of_orders(world: _World) -> Iterator[Record]:
     """Accounts that only orders name: number, ship-to address and currency are all that an order tells."""
     if not has_table(world.folder, ORDERS):
         return
-    spelled = {number.strip().casefold(): number for number in world.known_accounts}
+    spelled = {fold(number): number for number in world.accounts}
     columns = ("order_number", "account_number", "currency_code", *SHIP_TO)
     for line in read_table(world.folder, ORDERS, columns, key="order_number"):
         number = line.required("account_number", LONGEST_NUMBER)
-        if number in world.known_accounts:
+        if number in world.accounts:
             continue
-        twin = spelled.get(number.strip().casefold())
-        if twin is not None:
-            raise line.wrong("account_number", f"is written {twin!r} elsewhere. Write it the same way.")
-        world.known_accounts.add(number)
-        spelled[number.strip().casefold()] = number
-        texts = {target: line.text(column, longest) for column, (target, longest) in SHIP_TO.items()}
+        if fold(number) in spelled:
+            raise line.wrong(
+                "account_number", f"is written {spelled[fold(number)]!r} elsewhere. Write it the same way."
+            )
+        world.accounts[number] = line.text("currency_code")
+        spelled[fold(number)] = number
+        texts = {f"address1_{part}": line.text(column, most) for column, (part, most) in SHIP_TO.items()}
         identity = {"accountid": world.guids.of("accounts", number), "accountnumber": number, "name": number}
         yield _account(world, line, {**identity, **texts, "modifiedon": _midnight(world.now)})
 

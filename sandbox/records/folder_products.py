@@ -14,7 +14,8 @@ COLUMNS = ("product_number", "name", "list_price", "standard_cost", "sales_uom",
 LONGEST_NUMBER = 20
 """An item number's length: without variants, a product's number is its item's."""
 
-_MOST = 1_000_000_000_000
+MOST = 1_000_000_000_000
+"""The largest price and cost that Sales takes."""
 
 
 def product_records(folder: Path, units: dict[str, Unit]) -> Iterator[Record]:
@@ -79,7 +80,7 @@ def product_records(folder: Path, units: dict[str, Unit]) -> Iterator[Record]:
 
 def _amount(line: Line, column: str) -> int | float:
     """A price or cost, 0 where the cell is empty: the field takes no null."""
-    return wire_number(line.decimal(column, _MOST) or Decimal(0))
+    return wire_number(line.decimal(column, MOST) or Decimal(0))
 
 
 def _noon(day: datetime | None) -> str | None:

@@ -115,6 +115,11 @@ def read_table(
         ) from None
 
 
+def fold(key: str) -> str:
+    """A key without case and outer blanks: two keys alike in this are one key that is spelled in two ways."""
+    return key.strip().casefold()
+
+
 def has_table(folder: Path, file: str) -> bool:
     return (folder / file).is_file()
 

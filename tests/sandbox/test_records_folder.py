@@ -55,23 +55,25 @@ def write(path, rows, encoding="utf-8", delimiter=","):
         writer.writerows(rows)
 
 
-@pytest.fixture
-def folder(tmp_path):
-    """A small folder that loads: one account, one product, two units, three currencies."""
-    write(tmp_path / "accounts.csv", [ACCOUNT])
-    write(tmp_path / "products.csv", [PRODUCT])
+def small_folder(path):
+    """A folder that loads: one account, one product, two units, three currencies."""
+    write(path / "accounts.csv", [ACCOUNT])
+    write(path / "products.csv", [PRODUCT])
+    write(path / "units_of_measure.csv", [{"code": "BOX", "name": "Boxes"}, {"code": "EA", "name": "Each"}])
     write(
-        tmp_path / "units_of_measure.csv", [{"code": "BOX", "name": "Boxes"}, {"code": "EA", "name": "Each"}]
-    )
-    write(
-        tmp_path / "currencies.csv",
+        path / "currencies.csv",
         [
             {"code": "USD", "name": "US Dollar"},
             {"code": "AFA", "name": "Afghani"},
             {"code": "EUR", "name": "EURO"},
         ],
     )
-    return tmp_path
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return small_folder(tmp_path)
 
 
 def loaded(folder):
@@ -266,7 +268,7 @@ def test_a_byte_order_mark_other_columns_and_another_order_do_no_harm(folder):
         encoding="utf-8-sig",
     )
     write(folder / "currencies.csv", [{"code": "USD", "name": "US Dollar"}], encoding="utf-8-sig")
-    (folder / "contacts.csv").write_text("contact_id,account_number\n293,AW00000585\n", encoding="utf-8")
+    (folder / "countries.csv").write_text("code,name\nAD,Andorra\n", encoding="utf-8")
 
     assert loaded(folder)["accounts"][0]["name"] == "Next-Door Bike Store"
 
