@@ -81,10 +81,6 @@ class Orders:
         """Products with their prices, quotes, quote lines; nothing where there are no lines of orders."""
         if not has_table(self.folder, LINES):
             return
-        if not has_table(self.folder, ORDERS):
-            raise RecordsError(
-                f"{ORDERS} is missing in {self.folder}, and {LINES} needs it. Put the file there."
-            )
         for line in self._order_lines():
             currency = line.text("currency_code") or self.accounts[line.required("account_number")]
             number = line.required("order_number", 100)

@@ -49,7 +49,9 @@ def demo():
 def test_there_are_at_least_forty_nasty_records_that_say_what_becomes_of_them():
     cast = [special for special in (*SPECIAL_CONTACTS, *SPECIAL_QUOTES) if special.is_nasty]
 
-    assert NASTY_ACCOUNTS + len(NASTY_PRODUCTS) + len(cast) >= 40
+    kinds = Counter(type(special) for special in cast)
+    assert min(kinds.values()) > 20
+    assert NASTY_ACCOUNTS + len(NASTY_PRODUCTS) + len(cast) > 60
     assert all(special.becomes and special.key for special in cast)
     for specials in (SPECIAL_CONTACTS, SPECIAL_QUOTES):
         assert [key for key, n in Counter(s.key for s in specials).items() if n > 1] == []
