@@ -215,6 +215,25 @@ own_unmapped as (
 
 ),
 
+similar_customers as (
+
+    select
+        checked.source_key,
+        'customer_similar' as broken_rule,
+        'name' as field,
+        min(others.customer_account) as value
+    from checked
+    inner join {{ ref('stg_finops__customers_v3') }} as others
+        on others.company = checked.company
+        and {{ folded('others.organization_name') }} = {{ folded('checked.account_name') }}
+        and {{ folded('others.city') }} = {{ folded('checked.city') }}
+    where
+        not others.is_deleted and not others.is_externally_maintained
+        and lower(others.customer_account) <> lower(checked.account_number)
+    group by checked.source_key
+
+),
+
 poison as (
 
     select
@@ -242,6 +261,8 @@ broken as (
     select * from unreadable
     union all
     select * from own_unmapped
+    union all
+    select * from similar_customers
     union all
     select * from poison
 

@@ -10,6 +10,11 @@ with source as (
             "dataAreaId" text,
             "CustomerAccount" text,
             "PartyNumber" text,
+            "PartyType" text,
+            "OrganizationName" text,
+            "PersonFirstName" text,
+            "PersonLastName" text,
+            "AddressCity" text,
             "OnHoldStatus" text,
             "IsExternallyMaintained" text
         )
@@ -27,6 +32,11 @@ renamed as (
         {{ clean('"PartyNumber"') }} as party_number,
 
         -- attributes
+        {{ clean('"PartyType"') }} as party_type,
+        {{ clean('"OrganizationName"') }} as organization_name,
+        {{ clean('"PersonFirstName"') }} as person_first_name,
+        {{ clean('"PersonLastName"') }} as person_last_name,
+        {{ clean('"AddressCity"') }} as city,
         coalesce({{ clean('"OnHoldStatus"') }}, 'No') as on_hold_status,
         coalesce("IsExternallyMaintained" = 'Yes', false) as is_externally_maintained,
 

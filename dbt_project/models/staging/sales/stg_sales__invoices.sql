@@ -1,0 +1,35 @@
+with source as (
+
+    select
+        raw.key,
+        raw.deleted_at,
+        raw.absent_reads,
+        r.*
+    from {{ source('sales', 'invoices') }} as raw,
+        json_to_record(raw.payload) as r (
+            _customerid_value text,
+            modifiedon text
+        )
+    where {{ landed('sales') }}
+
+),
+
+renamed as (
+
+    select
+        -- keys
+        key as source_key,
+        {{ safe_uuid('_customerid_value') }}::text as customer_id,
+
+        -- versions
+        {{ safe_timestamp('modifiedon') }} as modified_at,
+
+        -- fate
+        deleted_at is not null as is_deleted,
+        absent_reads
+
+    from source
+
+)
+
+select * from renamed
