@@ -6,6 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from sandbox.records.catalog import HAND_MADE
+from sandbox.records.contacts import ship_to
 from sandbox.records.documents import (
     ACTIVE,
     BUNDLE,
@@ -84,15 +85,15 @@ SPECIAL_QUOTES = (
     _fate("canceled", "left out by quote_canceled", CANCELED),
     _fate("revised", "goes as revision 1", REVISED, ACTIVE),
     _fate("revised-twice", "goes as revision 2", REVISED, REVISED, ACTIVE),
-    _fate("being-revised", "left out by quote_being_revised or quote_draft: nothing was accepted yet", REVISED, DRAFT),
-    _fate("won-draft-after", "goes as revision 0: the last accepted one stands", WON, DRAFT),
-    _fate("active-draft-after", "goes as revision 0: the last accepted one stands", ACTIVE, DRAFT),
+    _fate("being-revised", "left out by quote_draft: nothing was accepted yet", REVISED, DRAFT),
+    _fate("won-draft-after", "left out by quote_draft: what was delivered before stands", WON, DRAFT),
+    _fate("active-draft-after", "left out by quote_draft: what was delivered before stands", ACTIVE, DRAFT),
     _fate("german", "goes to the company of its customer", customer=GERMAN),
     _fate("of-a-contact", "goes; its customer is a contact", customer="contact:buyer-of-a-quote"),
     _fate("draft-of-a-contact", "left out by quote_draft; its contact is a customer", DRAFT, customer="contact:buyer-of-a-draft"),
-    _fate("of-an-inactive", "held: its customer is an inactive contact", customer="contact:buyer-inactive"),
-    _fate("of-a-held-account", "held until its customer is delivered", customer="Ruritania Imports"),
-    _fate("of-a-closed-account", "held: its customer is inactive", customer="Closed Shop"),
+    _fate("of-an-inactive", "held or waits: its customer is an inactive contact", customer="contact:buyer-inactive"),
+    _fate("of-a-held-account", "waits for its customer, who is held", customer="Ruritania Imports"),
+    _fate("of-a-closed-account", "waits for its customer, who is left out", customer="Closed Shop"),
     _header("no-date", "goes, with the date of var quote_date_when_blank", requestdeliveryby=None),
     _header("no-address", "held by quote_country_blank, or goes with var quote_blank_ship_to", **_NO_ADDRESS),
     _header("no-country", "held by quote_country_blank, or goes with var quote_country_when_blank", shipto_country=None),
@@ -115,7 +116,7 @@ SPECIAL_QUOTES = (
     _lines("blank-product", "held by quote_line_product_blank", {}, {"product": None}),
     _lines("bundle", "held by quote_line_bundle", {"producttypecode": BUNDLE}, {"producttypecode": BUNDLE_PRODUCT}),
     _lines("project", "held by quote_line_bundle", {"producttypecode": PROJECT_SERVICE}),
-    _lines("stopped-product", "goes, unless F&O refuses it: its sale is stopped there", {"product": STOPPED.number}),
+    _lines("stopped-product", "waits for its product, whose sale is stopped in F&O", {"product": STOPPED.number}),
     _lines(
         "not-sold-in-demf", "held by quote_line_product_not_released where units map to companies",
         {"product": _USMF_ONLY}, customer=GERMAN,
@@ -133,7 +134,7 @@ SPECIAL_QUOTES = (
     _lines("zero-and-less", "held by quote_line_quantity", {"quantity": 0}, {"quantity": -2}),
     _lines("large", "goes", {"quantity": 99_999_999, "priceperunit": "9999.99"}),
     _lines("line-numbers", "goes; blank and zero are replaced", {"lineitemnumber": None}, {"lineitemnumber": 0}),
-    _lines("line-number-twice", "held by quote_line_number_shared", {"lineitemnumber": 2}, {"lineitemnumber": 2}),
+    _lines("line-number-twice", "goes; both are replaced", {"lineitemnumber": 2}, {"lineitemnumber": 2}),
     _header("case", "held by quote_number_shared: F&O takes it for the next one's", quotenumber="QUO-X-CASE"),
     _header("case-again", "held by quote_number_shared", quotenumber="quo-x-case"),
     SpecialQuote("header-money", "goes, warned by quote_header_amounts: discount and freight are F&O's", header=_MONEY),
@@ -143,6 +144,7 @@ SPECIAL_QUOTES = (
 def special_quotes(world: QuoteWorld, parents: Parents) -> Iterator[Document]:
     for index, special in enumerate(SPECIAL_QUOTES):
         customer = _customer(special.customer, world, parents)
+        address = ship_to(parents.rows[GERMAN if special.customer == GERMAN else US])
         for revision, (state, status) in enumerate(special.revisions):
             header = world.header(("special", special.key), customer, special.number, revision) | {
                 "name": f"Special: {special.key}",
@@ -152,7 +154,7 @@ def special_quotes(world: QuoteWorld, parents: Parents) -> Iterator[Document]:
                     world.until.replace(hour=0, minute=0, second=0) + timedelta(days=45)
                 ),
                 "modifiedon": wire_time(world.until - timedelta(days=20, minutes=index)),
-                **customer.ship_to,
+                **address,
             }
             header = without_nulls(header | _decimals(special.header or {}))
             lines = [_line(world, header, customer, n, line) for n, line in enumerate(special.lines, start=1)]

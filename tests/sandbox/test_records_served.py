@@ -43,15 +43,25 @@ def test_contacts_have_the_names_and_parents_that_sales_derives(demo):
     assert "Fay Decision Maker" in {c["fullname"] for c in contacts}
 
 
-def test_a_draft_quote_that_is_changed_keeps_the_totals_it_was_loaded_with(demo):
-    draft = demo.sales.rows("quotes?$select=totalamount,name&$filter=statecode eq 0 and totalamount gt 0")[0]
-    changed = demo.sales.patch(f"quotes({draft['quoteid']})", {"description": "looked at"})
-
-    assert changed.status_code == 204
-    assert (
-        demo.sales.rows(f"quotes?$select=totalamount&$filter=quoteid eq {draft['quoteid']}")[0]["totalamount"]
-        == (draft["totalamount"])
-    )
+def test_sales_computes_the_amounts_that_drafts_were_loaded_with(demo):
+    drafts = demo.sales.rows("quotes?$filter=statecode eq 0 and totalamount gt 0")
+    assert len(drafts) > 5
+    for draft in drafts:
+        line = demo.sales.rows(f"quotedetails?$filter=_quoteid_value eq {draft['quoteid']}")[-1]
+        for quantity in (line["quantity"] + 1, line["quantity"]):
+            assert (
+                demo.sales.patch(f"quotedetails({line['quotedetailid']})", {"quantity": quantity}).status_code
+                == 204
+            )
+        again = demo.sales.rows(f"quotes?$filter=quoteid eq {draft['quoteid']}")[0]
+        amounts = [name for name in draft if name.startswith("total") and not name.endswith("_base")]
+        assert len(amounts) >= 6
+        assert [again[name] for name in amounts] == [draft[name] for name in amounts]
+        line_again = demo.sales.rows(f"quotedetails?$filter=quotedetailid eq {line['quotedetailid']}")[0]
+        assert (line_again["baseamount"], line_again["extendedamount"]) == (
+            line["baseamount"],
+            line["extendedamount"],
+        )
 
 
 def test_finance_and_operations_has_its_roles_and_what_people_entered_there(demo):
