@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -43,7 +43,8 @@ class Read:
 
     ``key`` are the fields that identify a record; ``changed_at`` is the timestamp that strategy
     ``window`` filters on; ``version`` a field whose number only grows; ``every`` the cadence of
-    full reads (``None``: at every run); ``select`` the fields that staging reads.
+    full reads (``None``: at every run); ``select`` the fields that staging reads. A read with ``when``,
+    such as ``{company_from: business_unit}``, is made only where the installation's vars say so.
     """
 
     system: str
@@ -58,6 +59,7 @@ class Read:
     page_size: int | None = None
     filter: str | None = None
     select: tuple[str, ...] = ()
+    when: Mapping[str, object] | None = None
 
     @property
     def name(self) -> str:
@@ -135,7 +137,8 @@ def load_cards(
 ) -> list[FlowCard]:
     """Every card of a folder, in the order the flows first run (parents before children).
 
-    ``variables`` are the installation's dbt vars: some name further fields that are to be read.
+    ``variables`` are the installation's dbt vars: some name further fields that are to be read, and some
+    decide whether a read with ``when`` is made. Without them every read of a card is there.
     """
     paths = sorted(folder.glob("*.yaml"))
     if not paths:
@@ -143,7 +146,27 @@ def load_cards(
     columns = {system: source_columns(dbt_project, system) for system in SYSTEMS}
     for (system, table), names in named_columns(dbt_project, variables or {}).items():
         columns[system][table] = tuple(dict.fromkeys([*columns[system].get(table, ()), *names]))
-    return sorted((load_card(path, columns) for path in paths), key=lambda card: (card.order, card.name))
+    cards = [load_card(path, columns) for path in paths]
+    if variables is not None:
+        said = _declared_vars(dbt_project) | dict(variables)
+        cards = [replace(card, reads=_wanted(card, said)) for card in cards]
+    return sorted(cards, key=lambda card: (card.order, card.name))
+
+
+def _declared_vars(dbt_project: Path) -> dict[str, object]:
+    path = dbt_project / "dbt_project.yml"
+    return dict(yaml.safe_load(path.read_text(encoding="utf-8"))["vars"]) if path.is_file() else {}
+
+
+def _wanted(card: FlowCard, variables: Mapping[str, object]) -> tuple[Read, ...]:
+    """The reads whose ``when`` is as the vars say."""
+    for read in card.reads:
+        unknown = sorted(set(read.when or {}) - set(variables))
+        if unknown:
+            raise CardError(
+                f"{card.name}.yaml, read of {read.entity}: 'when' names var '{unknown[0]}', which the dbt project has not."
+            )
+    return tuple(read for read in card.reads if all(variables[k] == v for k, v in (read.when or {}).items()))
 
 
 def load_card(path: Path, columns: Mapping[str, Mapping[str, tuple[str, ...]]]) -> FlowCard:
@@ -311,6 +334,10 @@ def _entry(
                 raise CardError(f"{where}: '{f.name}' is a whole number.")
         elif f.name in said and f.type == "bool" and not isinstance(said[f.name], bool):
             raise CardError(f"{where}: '{f.name}' is true or false.")
+        elif f.name == "when" and not isinstance(said.get("when", {}), dict):
+            raise CardError(
+                f"{where}: 'when' names a var and its value, such as {{company_from: owner_team}}."
+            )
     if said["system"] not in SYSTEMS:
         raise CardError(f"{where}: system '{said['system']}' is unknown; it is one of {', '.join(SYSTEMS)}.")
     return said

@@ -229,3 +229,58 @@ def test_a_small_set_passes_the_gate_however_much_of_it_is_held(fresh_warehouse)
     fresh_warehouse.build("accounts")
 
     assert fresh_warehouse.one("select count(*) from outbound.outbound_finops__accounts") == 0
+
+
+UNIT, OTHER_UNIT, TEAM = (f"00000000-0000-4000-8000-0000000000b{n}" for n in range(3))
+
+
+def test_companies_go_by_the_names_of_business_units_several_at_once(fresh_warehouse):
+    fresh_warehouse.land(
+        "sales",
+        "businessunits",
+        {"businessunitid": UNIT, "name": "Contoso USA"},
+        {"businessunitid": OTHER_UNIT, "name": "Contoso Germany"},
+    )
+    here = fresh_warehouse.account(1, _owningbusinessunit_value=UNIT)
+    there = fresh_warehouse.account(2, _owningbusinessunit_value=OTHER_UNIT, accountnumber="A-0002")
+
+    mapped = {"contoso usa": "usmf", "Contoso Germany": "DEMF"}
+    fresh_warehouse.build("accounts", company_from="business_unit", company_map=mapped)
+
+    keys = [fresh_warehouse.envelope("finops__accounts", key)["target_key"] for key in (here, there)]
+    assert keys == [
+        {"dataAreaId": "usmf", "CustomerAccount": "A-0001"},
+        {"dataAreaId": "demf", "CustomerAccount": "A-0002"},
+    ]
+
+
+def test_companies_go_by_the_names_of_owner_teams(fresh_warehouse):
+    fresh_warehouse.land("sales", "teams", {"teamid": TEAM, "name": "Berlin"})
+    key = fresh_warehouse.account(1, _owningteam_value=TEAM)
+
+    fresh_warehouse.build("accounts", company_from="owner_team", company_map={"berlin": "demf"})
+
+    assert fresh_warehouse.envelope("finops__accounts", key)["company"] == "demf"
+
+
+@pytest.mark.rule("accounts", "company_unmapped")
+def test_a_business_unit_without_a_company_holds_its_accounts_by_its_name(fresh_warehouse):
+    fresh_warehouse.land("sales", "businessunits", {"businessunitid": UNIT, "name": "Contoso Peru"})
+    named = fresh_warehouse.account(1, _owningbusinessunit_value=UNIT)
+    unknown = fresh_warehouse.account(2, _owningbusinessunit_value=OTHER_UNIT)
+
+    fresh_warehouse.build("accounts", company_from="business_unit", company_map={"Contoso USA": "usmf"})
+
+    said = fresh_warehouse.rows("select source_key, broken_rule, value from validation.violations_accounts")
+    assert {row["source_key"]: (row["broken_rule"], row["value"]) for row in said} == {
+        named: ("company_unmapped", "Contoso Peru"),
+        unknown: ("company_unmapped", OTHER_UNIT),
+    }
+
+
+def test_a_company_map_that_is_no_mapping_stops_the_build_with_a_sentence(fresh_warehouse):
+    answer = fresh_warehouse.build(
+        "accounts", company_from="business_unit", company_map=["demf"], expect=False
+    )
+
+    assert "Var company_map is a mapping" in " ".join(fresh_warehouse.failures(answer))

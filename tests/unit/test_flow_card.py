@@ -63,6 +63,7 @@ def test_a_card_becomes_facts_and_its_select_comes_from_the_sources(project):
         ),
         ("system: finops, entity", "system: sales, entity", "needs 'id'"),
         ("key: [id]}", "key: [id], max_parallel: 0}", "are 1 or more"),
+        ("overlap: 2m", "when: company_from", "'when' names a var and its value"),
         ("purpose: Move things.", "purpose: Move things.\nmax_rejected_share: 20", "a share between 0 and 1"),
         ("schedule:", "schedules:", "'schedules' is not known"),
     ],
@@ -139,3 +140,22 @@ def test_a_var_that_names_no_field_is_refused_before_anything_is_read(staged, va
         selected(staged, **variables)
 
     assert sentence in str(said.value)
+
+
+def test_a_read_is_made_only_where_the_vars_say_so(staged):
+    own = "  - {system: sales, entity: things, key: [id], strategy: compare, when: {label_column: new_label}}"
+    first = "  - {system: sales, entity: things"
+    text = CARD.replace(first, f"{own.replace('sales', 'finops')}\n{first}")
+    (staged / "flows" / "things.yaml").write_text(text)
+    project = staged / "dbt" / "dbt_project.yml"
+    project.write_text("vars: {label_column: new_label}")
+
+    def reads(variables):
+        (card,) = load_cards(staged / "flows", staged / "dbt", variables)
+        return [read.name for read in card.reads]
+
+    assert reads(None) == reads({}) == ["finops_things", "sales_things"]
+    assert reads({"label_column": "other"}) == ["sales_things"]
+    project.write_text("vars: {}")
+    with pytest.raises(CardError, match="'when' names var 'label_column', which the dbt project has not"):
+        reads({})

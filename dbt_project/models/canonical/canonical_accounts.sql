@@ -93,7 +93,7 @@ countries_with_states as (
 
 companies as (
 
-    select * from {{ ref('company_map') }}
+    select * from {{ ref('canonical_companies') }}
 
 ),
 
@@ -130,7 +130,7 @@ numbered as (
             'owner_team': 'accounts.owner_team_id',
             'column': 'accounts.company_text',
         }[company_from] %}
-        {{ company_text }} as company_text_used,
+        coalesce(companies.sales_name, {{ company_text }}) as company_text_used,
         {%- if company_from == 'fixed' %}
         {{ company_or_first('fixed_company') }} as company,
         {%- else %}
@@ -147,7 +147,7 @@ numbered as (
         ) = '' as is_delivery_address_blank
     from accounts
     left join assigned_numbers on assigned_numbers.source_key = accounts.source_key
-    left join companies on lower(companies.sales_value) = lower({{ company_text }})
+    left join companies on companies.sales_value = lower({{ company_text }})
 
 ),
 
