@@ -373,7 +373,8 @@ class Warehouse:
         for relation in relations or ("finops__contact_persons", "finops__contact_customers"):
             statement = sql.SQL("select source_key, operation from outbound.{} where document = %s")
             rows = self.rows(statement.format(sql.Identifier(f"outbound_{relation}")), key)
-            found |= {relation: (row["source_key"], row["operation"]) for row in rows}
+            for row in rows:
+                found[relation] = (row["source_key"], row["operation"])
         return found
 
     def rows(self, statement, *values) -> list[dict]:

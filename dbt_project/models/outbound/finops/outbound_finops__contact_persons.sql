@@ -1,0 +1,147 @@
+with contacts as (
+
+    select * from {{ ref('canonical_contacts') }}
+
+),
+
+violations as (
+
+    select
+        source_key,
+        bool_or(effect = 'block') as is_held,
+        bool_or(effect = 'exclude') as is_excluded
+    from {{ ref('violations_contacts') }}
+    group by source_key
+
+),
+
+passed as (
+
+    select contacts.*
+    from contacts
+    left join violations on violations.source_key = contacts.source_key
+    where
+        contacts.becomes = 'contact_person' and contacts.operation is not null
+        and not coalesce(violations.is_held or violations.is_excluded, false)
+
+),
+
+-- left out by name, not held: a contact person that was delivered for it once is made inactive
+left_out as (
+
+    select contacts.source_key
+    from contacts
+    inner join violations on violations.source_key = contacts.source_key
+    where violations.is_excluded and not violations.is_held
+
+),
+
+-- materialized: inlined, every body would be built twice, once more for its hash
+bodies as materialized (
+
+    select
+        passed.source_key,
+        passed.account_id,
+        passed.contact_number,
+        passed.is_number_assigned,
+        passed.company,
+        jsonb_build_object(
+            'FirstName', passed.first_name,
+            'MiddleName', passed.middle_name,
+            'LastName', passed.last_name,
+            'IsContactPersonExternallyMaintained', 'Yes',
+            'IsInactive', 'No',
+            'PrimaryPhoneNumber', passed.phone,
+            'PrimaryFaxNumber', passed.fax,
+            'PrimaryEmailAddress', passed.email,
+            'PrimaryURL', passed.web_site,
+            'EmploymentDepartment', passed.department,
+            'EmploymentProfession', passed.profession,
+            'Notes', passed.notes,
+            'GovernmentIdentificationNumber', passed.government_id,
+            'SpouseName', passed.spouse_name,
+            'Gender', passed.gender,
+            'MaritalStatus', passed.marital_status,
+            'IsReceivingDirectMail', case when passed.is_receiving_mail then 'Yes' else 'No' end,
+            {%- if var('send_decision_role') %}
+            'DecisionMakingRoleCode', passed.decision_role,
+            {%- endif %}
+            'block:address', jsonb_build_object(
+                'PrimaryAddressDescription', case
+                    when passed.country_iso2 is not null or not passed.is_address_blank
+                        then {{ literal(var('address_description')) }}
+                end,
+                'PrimaryAddressLocationRoles', case
+                    when passed.country_iso2 is not null or not passed.is_address_blank
+                        then {{ literal(var('address_role')) }}
+                end,
+                'PrimaryAddressStreet', passed.street,
+                'PrimaryAddressCity', passed.city,
+                'PrimaryAddressStateId', passed.state_id,
+                'PrimaryAddressZipCode', passed.postal_code,
+                {%- if var('send_county') %}
+                'PrimaryAddressCountyId', passed.county,
+                {%- endif %}
+                'PrimaryAddressCountryRegionISOCode', passed.country_iso2
+            )
+        ) || coalesce(passed.own_fields, '{}') as body
+    from passed
+
+),
+
+-- a contact person is a person and an account together: with another account it is another one
+envelopes as (
+
+    select
+        source_key || '/' || account_id as source_key,
+        case when is_number_assigned then source_key else contact_number end as record,
+        coalesce(company, '') as company,
+        jsonb_build_object(
+            'dataAreaId', company,
+            'ContactPersonPartyNumber',
+            {{
+                "contact_number" if var("send_party_number")
+                else "'@?{CDSContactPersons.ContactPersonPartyNumber:' || source_key || '/*}'"
+            }},
+            'AssociatedPartyNumber', '@{CustomersV3.PartyNumber:' || account_id || '}'
+        ) as target_key,
+        body,
+        {{ body_hash('body') }} as body_hash,
+        {%- if var('send_party_number') and var('contact_number_column') %}
+        array['accounts:' || account_id]
+        || case when is_number_assigned then array['contact_numbers:' || source_key] else '{}' end as requires,
+        {%- else %}
+        array['accounts:' || account_id] as requires,
+        {%- endif %}
+        source_key as document,
+        'upsert' as operation
+    from bodies
+    union all
+    select
+        source_key,
+        source_key as record,
+        '' as company,
+        '{}'::jsonb as target_key,
+        '{}'::jsonb as body,
+        {{ body_hash("'{}'::jsonb") }} as body_hash,
+        '{}'::text[] as requires,
+        source_key as document,
+        'absent' as operation
+    from left_out
+
+)
+
+select
+    source_key,
+    record,
+    company,
+    target_key,
+    body,
+    body_hash,
+    requires,
+    document,
+    1 as ordinal,
+    operation,
+    null::text as if_match,
+    null::text as locked
+from envelopes
