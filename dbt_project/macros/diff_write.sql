@@ -3,39 +3,45 @@
   Rows that vanished or differ are deleted, rows that are missing are inserted, equal rows keep their place.
   With config `diff_scope: landed` and var scope 'changed' the computed rows are only those that landed since the
   last cut: then a target row whose key was not computed stays. Columns in config `diff_skip` are not compared, because
-  another column stands for them, as a hash for its text.
+  another column stands for them, as a hash for its text. Columns in config `diff_keep` may be null in a computed row that
+  has not changed (macro `is_unchanged`): then the target's stand, so that nobody computes them again.
 #}
 {% macro get_incremental_diff_write_sql(arg_dict) %}
     {%- set keys = arg_dict["unique_key"] -%}
     {%- set keys = [keys] if keys is string else keys -%}
     {%- set columns = arg_dict["dest_columns"] | map(attribute="quoted") | list -%}
     {%- set compared = columns | reject("in", config.get("diff_skip", []) | map("tojson") | list) | list -%}
+    {%- set kept = config.get("diff_keep", []) | map("tojson") | list if var("scope") == "changed" else [] -%}
     {%- set narrowed = config.get("diff_scope") == "landed" and var("scope") == "changed" -%}
     {%- set same_key -%}
         {%- for key in keys %}{{ " and " if not loop.first }}new_row.{{ key }} = old_row.{{ key }}{% endfor -%}
     {%- endset -%}
 
+    {%- set old_values -%}
+        {%- for column in compared %}{{ ", " if not loop.first }}old_row.{{ column }}{% endfor -%}
+    {%- endset -%}
+    {%- set new_values -%}
+        {%- for column in compared %}{{ ", " if not loop.first -}}
+            {{ "coalesce(new_row." ~ column ~ ", old_row." ~ column ~ ")" if column in kept else "new_row." ~ column }}
+        {%- endfor -%}
+    {%- endset -%}
+
+    {% if kept -%}
+    update {{ arg_dict["temp_relation"] }} as new_row
+    set {% for column in kept %}{{ ", " if not loop.first }}{{ column }} = old_row.{{ column }}{% endfor %}
+    from {{ arg_dict["target_relation"] }} as old_row
+    where {{ same_key }} and new_row.{{ kept[-1] }} is null and ({{ old_values }}) is distinct from ({{ new_values }});
+    {%- endif %}
+
     delete from {{ arg_dict["target_relation"] }} as old_row
     {% if narrowed -%}
     using {{ arg_dict["temp_relation"] }} as new_row
-    where
-        {{ same_key }}
-        and (
-            {%- for column in compared %}{{ ", " if not loop.first }}old_row.{{ column }}{% endfor -%}
-        ) is distinct from (
-            {%- for column in compared %}{{ ", " if not loop.first }}new_row.{{ column }}{% endfor -%}
-        );
+    where {{ same_key }} and ({{ old_values }}) is distinct from ({{ new_values }});
     {%- else -%}
     where not exists (
         select 1
         from {{ arg_dict["temp_relation"] }} as new_row
-        where
-            {{ same_key }}
-            and (
-                {%- for column in compared %}{{ ", " if not loop.first }}old_row.{{ column }}{% endfor -%}
-            ) is not distinct from (
-                {%- for column in compared %}{{ ", " if not loop.first }}new_row.{{ column }}{% endfor -%}
-            )
+        where {{ same_key }} and ({{ old_values }}) is not distinct from ({{ new_values }})
     );
     {%- endif %}
 

@@ -175,3 +175,42 @@ def change(warehouse, n: int) -> None:
         warehouse.quarantine("sales", "accounts", guid("account", n), "name")
     else:
         warehouse.land("finops", "Currencies", {"CurrencyCode": random.choice(("SEK", "NOK"))})
+
+
+def test_a_body_that_did_not_change_is_not_computed_again_and_stands(built):
+    """Told by a mark in the standing body that no build would make."""
+    cut = built.cut()
+    mark = """update outbound.outbound_finops__accounts set body = body || '{"Mark": 1}' where source_key = any(%s)"""
+    built.run(mark, [guid("account", 3), guid("account", 4)])
+    built.account(3, telephone1="+1 206 555 0100")
+
+    built.build("accounts", scope="changed", cut_from=cut)
+
+    assert "Mark" not in built.envelope("finops__accounts", guid("account", 3))["body"]
+    assert "Mark" in built.envelope("finops__accounts", guid("account", 4))["body"]
+
+
+def test_a_row_whose_requirement_changed_keeps_its_body(built):
+    cut = built.cut()
+    before = built.envelope("finops__accounts", guid("account", 4))
+    built.run(
+        "update outbound.outbound_finops__accounts set requires = '{other:x}' where source_key = %s",
+        guid("account", 4),
+    )
+    built.account(3, telephone1="+1 206 555 0100")
+
+    built.build("accounts", scope="changed", cut_from=cut)
+
+    assert built.envelope("finops__accounts", guid("account", 4)) == before
+
+
+def test_a_record_that_is_let_go_again_gets_its_body_although_it_did_not_change(built):
+    built.run("update raw.finops_customer_groups set deleted_at = now(), landed_xid = pg_current_xact_id()")
+    built.build("accounts", max_blocked_share=1.0)
+    assert built.envelope("finops__accounts", guid("account", 4)) is None
+    cut = built.cut()
+    built.run("update raw.finops_customer_groups set deleted_at = null, landed_xid = pg_current_xact_id()")
+
+    built.build("accounts", scope="changed", cut_from=cut)
+
+    assert built.envelope("finops__accounts", guid("account", 4))["body"]["PartyType"] == "Organization"

@@ -54,7 +54,7 @@ select new.write, known.n, jsonb_object_agg(new.action, new.n), sum(new.n)::bigi
 from new inner join known on known.env_id = new.env_id and known.write = new.write
 group by new.write, known.n
 having sum(new.n) > greatest(%(floor)s, %(share)s * known.n)
-    and not (known.n = 0 and bool_and(new.action = 'create'))
+    and known.n > 0
 order by new.write
 """
 

@@ -28,11 +28,15 @@ MAPPING_FOLDERS = ("models", "seeds", "macros", "tests")
 
 @dataclass(frozen=True)
 class Cut:
-    """What a build has to take in: ``scope`` is ``all``, ``changed`` or ``none`` (nothing to do)."""
+    """What a build has to take in: ``scope`` is ``all``, ``changed`` or ``none`` (nothing to do).
+
+    With ``changed``, ``landed`` are the raw tables that have something new.
+    """
 
     scope: str
     cut_from: str
     cut_to: str
+    landed: tuple[str, ...] = ()
 
 
 def mapping_version(dbt_project: Path, variables: Mapping[str, object]) -> str:
@@ -92,6 +96,7 @@ def next_cut(connection: Connection, flow: str, version: str) -> Cut:
         if last is None or last[1] != version or last[2] != identifier or last[3] is None:
             return Cut("all", "0", cut_to)
         cut_from = last[0]
+        landed = []
         for table in last[3]:
             cursor.execute(
                 sql.SQL("select exists (select 1 from {} where landed_xid >= %s::xid8)").format(
@@ -100,8 +105,8 @@ def next_cut(connection: Connection, flow: str, version: str) -> Cut:
                 (cut_from,),
             )
             if one(cursor)[0]:
-                return Cut("changed", cut_from, cut_to)
-        return Cut("none", cut_from, cut_to)
+                landed.append(table)
+        return Cut("changed" if landed else "none", cut_from, cut_to, tuple(landed))
 
 
 def begin_build(connection: Connection, flow: str, run_id: int, cut: Cut, version: str) -> int:

@@ -1,6 +1,6 @@
 with accounts as (
 
-    select * from {{ ref('canonical_accounts') }}
+    select *, {{ row_age() }} from {{ ref('canonical_accounts') }}
 
 ),
 
@@ -19,7 +19,7 @@ bodies as materialized (
         accounts.company,
         accounts.is_number_assigned,
         accounts.operation,
-        jsonb_build_object(
+        case when not {{ is_unchanged('accounts') }} then jsonb_build_object(
             'PartyType', 'Organization',
             {%- if var('send_party_number') %}
             'PartyNumber', accounts.account_number,
@@ -78,7 +78,7 @@ bodies as materialized (
                 {%- endif %}
                 'DeliveryAddressCountryRegionISOCode', accounts.delivery_country_iso2
             )
-        ) || coalesce(accounts.own_fields, '{}') as body
+        ) || coalesce(accounts.own_fields, '{}') end as body
     from accounts
     where
         accounts.operation is not null

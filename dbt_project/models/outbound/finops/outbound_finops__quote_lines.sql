@@ -6,7 +6,7 @@ with headers as (
 
 lines as (
 
-    select * from {{ ref('canonical_quote_lines') }}
+    select *, {{ row_age() }} from {{ ref('canonical_quote_lines') }}
 
 ),
 
@@ -20,7 +20,7 @@ bodies as materialized (
         lines.company,
         lines.line_number,
         headers.locked,
-        jsonb_build_object(
+        case when not {{ is_unchanged('lines') }} then jsonb_build_object(
             'ProductNumber', lines.product_number,
             'RequestedSalesQuantity', trim_scale(lines.quantity),
             'SalesUnitSymbol', lines.unit_symbol,
@@ -35,7 +35,7 @@ bodies as materialized (
             'RequestedShippingDate', to_char(lines.ships_on, 'YYYY-MM-DD"T12:00:00Z"'),
             'ShippingSiteId', nullif({{ literal(var('quote_site_id')) }}, ''),
             'ShippingWarehouseId', nullif({{ literal(var('quote_warehouse_id')) }}, '')
-        ) || coalesce(lines.own_fields, '{}') as body
+        ) || coalesce(lines.own_fields, '{}') end as body
     from lines
     inner join headers on headers.source_key = lines.quote_key
 

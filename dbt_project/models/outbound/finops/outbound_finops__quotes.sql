@@ -1,6 +1,6 @@
 with quotes as (
 
-    select * from {{ ref('canonical_quotes') }} where operation is not null
+    select *, {{ row_age() }} from {{ ref('canonical_quotes') }} where operation is not null
 
 ),
 
@@ -32,6 +32,7 @@ bodies as materialized (
         quotes.locked,
         array[quotes.customer_reference] || coalesce(products.requires, '{}') as requires,
         case
+            when {{ is_unchanged('quotes') }} then null::jsonb
             when quotes.operation = 'remove' then '{}'::jsonb
             else jsonb_build_object(
                 'RequestingCustomerAccountNumber', quotes.customer_number,
