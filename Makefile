@@ -1,10 +1,10 @@
 # `make help` lists what there is. Everything runs in the project's own .venv; nothing is installed elsewhere.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help install demo up down run backfill sandbox test test-all lint format bench lock clean
+.PHONY: help install demo up down run preflight backfill sandbox test test-all lint format bench lock clean
 
 unexport PYTHONHOME PYTHONPATH PYTHONDONTWRITEBYTECODE
-unexport DATA ACCOUNTS PRODUCTS FLOW FROM TO FULL DRY_RUN FORCE RETRY_REJECTED RELEASE_BRAKE
+unexport DATA ACCOUNTS PRODUCTS FLOW FROM TO JSON FULL DRY_RUN FORCE RETRY_REJECTED RELEASE_BRAKE
 IN_VENV := .venv/bin/python -m
 truth = $(filter-out 0 no false,$($(1)))
 FLAGS = $(if $(call truth,FULL),--full) $(if $(call truth,DRY_RUN),--dry-run) \
@@ -31,6 +31,10 @@ down: ## stop what `make up` started
 
 run: install ## run one flow: FLOW=accounts [FULL=1] [DRY_RUN=1] [FORCE=1] [RETRY_REJECTED=1] [RELEASE_BRAKE=1]
 	@$(IN_VENV) local run "$(FLOW)" $(FLAGS)
+
+preflight: install ## what has no map or is missing in the target, before anything is sent: [FLOW=accounts] [JSON=1] [DATA=folder]
+	@$(IN_VENV) local preflight $(if $(FLOW),--flow "$(FLOW)") $(if $(call truth,JSON),--json) \
+		$(if $(DATA),--data "$(DATA)") $(if $(ACCOUNTS),--accounts $(ACCOUNTS)) $(if $(PRODUCTS),--products $(PRODUCTS))
 
 backfill: install ## read dates again, under `make up`: FLOW=accounts FROM=2026-01-01 TO=2026-01-03
 	@$(IN_VENV) local backfill "$(FLOW)" "$(FROM)" "$(TO)"

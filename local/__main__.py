@@ -9,7 +9,7 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from local import airflow_runs, airflow_stack, cards, demo, stand_ins
+from local import airflow_runs, airflow_stack, cards, demo, preflight, stand_ins
 from local.environment import inherited
 from local.errors import LocalError
 from local.paths import Paths
@@ -51,12 +51,20 @@ def _dispatch(said: argparse.Namespace, paths: Paths) -> int:
             conf = {name: True for name in PARAMS if getattr(said, name)}
             run = airflow_runs.run if airflow_stack.is_up(paths) else demo.run_once
             return run(paths, flow, conf)
+        case "preflight":
+            flows = [cards.check_flow(paths, said.flow)] if said.flow else cards.flows(paths)
+            records = Records.named(said.data, said.accounts, said.products) if _names_records(said) else None
+            return preflight.preflight(paths, flows, said.json, records)
         case "backfill":
             return airflow_runs.backfill(paths, cards.check_flow(paths, said.flow), said.first, said.last)
         case "sandbox":
             return _sandbox(paths, Records.named(said.data, said.accounts, said.products))
         case _:
             return _postgres(paths, said.action)
+
+
+def _names_records(said: argparse.Namespace) -> bool:
+    return any(value is not None for value in (said.data, said.accounts, said.products))
 
 
 def _sandbox(paths: Paths, records: Records) -> int:
@@ -90,11 +98,15 @@ def _parser() -> argparse.ArgumentParser:
     for name, purpose in (
         ("demo", "move products and accounts between two stand-ins"),
         ("sandbox", "serve the stand-ins in the foreground"),
+        ("preflight", "tell what has no map or is missing in the target, without sending anything"),
     ):
         command = commands.add_parser(name, help=purpose)
         command.add_argument("--data", metavar="FOLDER", help="folder of CSVs instead of generated records")
         command.add_argument("--accounts", type=int, metavar="N", help="how many accounts to generate")
         command.add_argument("--products", type=int, metavar="N", help="how many products to generate")
+        if name == "preflight":
+            command.add_argument("--flow", help="look at this flow alone")
+            command.add_argument("--json", action="store_true", help="as JSON")
     commands.add_parser("up", help="start Airflow and what it needs, and leave it running")
     commands.add_parser("down", help="stop what up started")
     commands.add_parser("clean", help="stop everything and remove the local state")

@@ -17,10 +17,11 @@ from local.stack import Stack
 
 @dataclass
 class Outcome:
-    """What the runs came to: the stored reports, the same as text, and where everything printed went."""
+    """What the runs came to: how each flow ended, the stored reports, the same as text, and where everything printed went."""
 
     log: Path
     ok: bool = False
+    states: dict[str, str] = field(default_factory=dict)
     reports: list[dict[str, object]] = field(default_factory=list)
     text: str = ""
 
@@ -37,7 +38,9 @@ def run_flows(
     with log.open("wb") as output, _child(command, stack, output.fileno()) as process:
         for line in process.stdout or ():
             event = json.loads(line)
-            ended += "end" in event
+            if "end" in event:
+                ended += 1
+                outcome.states[event["end"]] = event["state"]
             outcome.reports = event.get("reports", outcome.reports)
             outcome.text = event.get("text", outcome.text)
             _tell(event, stack)

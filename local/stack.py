@@ -107,9 +107,11 @@ class Stack:
 
 
 @contextmanager
-def running_stack(paths: Paths, records: Records | None, keep_records: bool = False) -> Iterator[Stack]:
+def running_stack(
+    paths: Paths, records: Records | None, keep_records: bool = False, say: Callable[[str], None] = print
+) -> Iterator[Stack]:
     """A stack for the time of a `with` block; stopped whatever happens, a second Ctrl-C included."""
-    stack = Stack(paths)
+    stack = Stack(paths, say)
     try:
         stack.start(records, keep_records)
         yield stack

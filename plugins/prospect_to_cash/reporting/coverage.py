@@ -49,7 +49,7 @@ class Missing:
     """One value that a flow has no map for, or that its target does not have.
 
     ``kind`` is what the rule covers; ``keeps_back`` tells whether its records wait or go without; ``examples``
-    are a few of their numbers.
+    are a few of their numbers, ``sentence`` speaks of the first.
     """
 
     flow: str
@@ -89,10 +89,7 @@ def missing(connection: Connection, flows: Sequence[str]) -> list[Missing]:
                 sentence,
                 remedy,
             ) in cursor.fetchall():
-                several = ", ".join(examples) + (
-                    f" and {n - len(examples)} more" if n > len(examples) else ""
-                )
-                named = {"record": several, "field": ", ".join(fields or ()), "value": value}
+                named = {"record": examples[0], "field": ", ".join(fields or ()), "value": value}
                 found.append(
                     Missing(
                         flow=flow,
@@ -138,9 +135,15 @@ def _lines(found: Sequence[Missing]) -> list[str]:
     lines = []
     for one, (kind, value, waiting) in zip(found, rows, strict=True):
         lines.append(f"  {kind.ljust(widths[0])}  {value.ljust(widths[1])}  {waiting}")
-        lines.append(f"      {one.sentence}")
+        lines.append(f"      {one.sentence}{_others(one)}")
         lines.append(f"      What to do: {one.remedy}")
     return lines
+
+
+def _others(one: Missing) -> str:
+    named = one.examples[1:]
+    more = one.records - len(one.examples)
+    return f" Also {', '.join(named)}{f' and {more} more' if more else ''}." if named else ""
 
 
 def _words(kind: str) -> str:
