@@ -12,7 +12,16 @@ from local.errors import LocalError
 from local.paths import Paths
 from local.postgres import AIRFLOW_DATABASE, EmbeddedPostgres
 from local.stand_ins import CLIENT_ID, CLIENT_SECRET, StandIns
+from sandbox.records.reference import BUSINESS_UNITS
 
+# How the sample data is to be read: two business units of one Sales stand for two companies.
+SAMPLE_VARS = {
+    "company_from": "business_unit",
+    "company_map": {"sandbox": "usmf", **{unit.name: company for company, unit in BUSINESS_UNITS.items()}},
+    "product_master_company": "usmf",
+    "contact_site_id": "1",
+    "contact_warehouse_id": "13",
+}
 SYSTEM_CONNECTIONS = ("AIRFLOW_CONN_D365_SALES", "AIRFLOW_CONN_D365_FINOPS")
 
 
@@ -53,9 +62,23 @@ def airflow_env(
             "d365_sales", stand_ins.sales_url, stand_ins.tenant_id
         )
         environment["AIRFLOW_CONN_D365_FINOPS"] = _connection(
-            "d365_finops", stand_ins.finops_url, stand_ins.tenant_id, companies=["usmf"]
+            "d365_finops", stand_ins.finops_url, stand_ins.tenant_id, companies=list(BUSINESS_UNITS)
         )
+        environment["P2C_DBT_VARS"] = json.dumps(SAMPLE_VARS | _own_vars())
     return environment
+
+
+def _own_vars() -> dict[str, object]:
+    """What the user says in P2C_DBT_VARS; it comes before how we read the sample data."""
+    try:
+        said = json.loads(os.environ.get("P2C_DBT_VARS") or "{}")
+    except ValueError:
+        said = None
+    if not isinstance(said, dict):
+        raise LocalError(
+            'P2C_DBT_VARS is not a JSON object of dbt vars, such as {"customer_group_id": "20"}.'
+        )
+    return said
 
 
 def inherited() -> dict[str, str]:

@@ -124,7 +124,11 @@ def run_dbt(
     built = dbtRunner(manifest=manifest).invoke(["build", *select, "--vars", json.dumps(said), *places])
     if not isinstance(built.result, RunExecutionResult):
         raise _not_begun(flow, built.exception, folder)
-    return [_result(result) for result in built.result.results], _manifest_hash(manifest), raw_tables(manifest, flow)
+    return (
+        [_result(result) for result in built.result.results],
+        _manifest_hash(manifest),
+        raw_tables(manifest, flow),
+    )
 
 
 def _untouched(manifest: Any, landed: set[str]) -> list[str]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import cursor as Cursor
+
+from prospect_to_cash.stores.rows import one
 
 
 @dataclass(frozen=True)
@@ -53,40 +56,77 @@ def details(connection: Connection, flow: str, run_id: int, most: int = 3) -> li
             _add(found, Detail(outcome, rule, n, todo, (said,)))
         cursor.execute(
             """
-            with open_rows as (
-                select distinct on (document)
-                    plan.*, case when plan.state in ('rejected', 'resting') then 'rejected'
-                        when plan.state = 'held' then 'held' else 'waiting' end as kind
+            with told as (
+                select
+                    plan.*,
+                    case
+                        when plan.state in ('rejected', 'resting') then 'rejected'
+                        when plan.state = 'held' then 'held'
+                        else 'waiting'
+                    end as kind
                 from sync.plan as plan
                 where run_id = %s and state in ('rejected', 'resting', 'held', 'waiting', 'in_doubt')
-                order by document, state
+            ),
+            open_rows as (
+                select distinct on (document)
+                    told.*, case when kind = 'waiting' then split_part(coalesce(reason, state), ':', 1) else reason end as class
+                from told
+                order by document, kind, seq
             ),
             numbered as (
-                select open_rows.*, row_number() over (partition by kind, reason order by record) as place,
-                    count(*) over (partition by kind, reason) as n
+                select open_rows.*, row_number() over (partition by kind, class order by record) as place,
+                    count(*) over (partition by kind, class) as n
                 from open_rows
             )
-            select numbered.kind, coalesce(numbered.reason, numbered.state), numbered.n, rules.sentence, rules.remedy,
-                numbered.record, numbered.write
+            select
+                numbered.kind, numbered.class, numbered.n, rules.sentence, rules.remedy, numbered.record,
+                numbered.write, coalesce(numbered.reason, numbered.state)
             from numbered left join seeds.rules as rules on rules.rule = numbered.reason and rules.flow in (%s, '*')
             where place <= %s order by kind, n desc, 2, place
             """,
             (run_id, flow, most),
         )
-        for kind, reason, n, sentence, remedy, record, write in cursor.fetchall():
+        rows = cursor.fetchall()
+        parents = _records(cursor, [row[7] for row in rows if row[0] == "waiting"])
+        for kind, named, n, sentence, remedy, record, write, reason in rows:
             if sentence:
                 said = fill(sentence, {"record": record, "field": "", "value": ""})
+            elif kind == "waiting" and reason == "in_doubt":
+                said = f"{record}: the answer was lost; it is looked up by the next run"
             elif kind == "waiting":
-                said = (
-                    f"{record} waits for {reason}"
-                    if reason != "in_doubt"
-                    else f"{record}: the answer was lost"
-                )
+                said = f"{record} waits for {parents.get(reason, reason)}"
             else:
-                said = f"{record} ({write}): {reason}"
-            named = reason if sentence else kind
+                said, named = f"{record} ({write}): {reason}", kind
             _add(found, Detail(kind, named, n, _general(remedy, n, {"record": record}), (said,)))
     return list(found.values())
+
+
+def _records(cursor: Cursor, references: Sequence[str]) -> dict[str, str]:
+    """What people call the records that are waited for: ``accounts:<id>`` -> ``accounts A-1``, where it is known."""
+    cursor.execute(
+        "select array_agg(relname::text) from pg_class where relnamespace = 'validation'::regnamespace and relkind = 'r'"
+    )
+    flows = one(cursor)[0] or []
+    named = sql.SQL(" union all ").join(
+        [
+            sql.SQL("select source_key, record from validation.{}").format(sql.Identifier(flow))
+            for flow in sorted(flows)
+        ]
+        + [sql.SQL("select source_key, record from sync.plan")]
+    )
+    cursor.execute(
+        sql.SQL(
+            """
+            select asked.ref, min(known.record)
+            from unnest(%s::text[]) as asked (ref)
+            inner join ({named}) as known on known.source_key = substr(asked.ref, strpos(asked.ref, ':') + 1)
+            where known.record <> known.source_key
+            group by 1
+            """
+        ).format(named=named),
+        (list(set(references)),),
+    )
+    return {ref: f"{ref.split(':')[0].replace('_', ' ')} {record}" for ref, record in cursor.fetchall()}
 
 
 def fill(sentence: str, values: Mapping[str, object]) -> str:

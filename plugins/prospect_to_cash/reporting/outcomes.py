@@ -83,12 +83,13 @@ def report_of(
     return Report(values)
 
 
-# A record's best rank over its plan rows; one reason per record.
+# The best rank over the plan rows of a record, with the reason of the first such row.
 _OUTCOMES = """
 with ranked as (
 
     select
         document,
+        seq,
         case
             when state in ('rejected', 'resting') then 1
             when state = 'held' then 2
@@ -111,7 +112,7 @@ with ranked as (
 ),
 
 best as (
-    select distinct on (document) document, rank, reason from ranked order by document, rank, reason
+    select distinct on (document) document, rank, reason from ranked order by document, rank, seq
 )
 
 select rank, case when rank <= 3 then reason end as reason, count(*) from best group by 1, 2 order by 1, 2
