@@ -1,7 +1,7 @@
 # `make help` lists what there is. Everything runs in the project's own .venv; nothing is installed elsewhere.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help install demo up down run preflight backfill sandbox test test-all lint format bench lock clean
+.PHONY: help install demo up down run preflight backfill sandbox test test-all lint format docs bench lock clean
 
 unexport PYTHONHOME PYTHONPATH PYTHONDONTWRITEBYTECODE
 unexport DATA ACCOUNTS PRODUCTS FLOW FROM TO JSON FULL DRY_RUN FORCE RETRY_REJECTED RELEASE_BRAKE
@@ -58,6 +58,9 @@ lint: install ## ruff, mypy, sqlfluff
 format: install ## let ruff put the Python files in shape
 	@$(IN_VENV) ruff check --fix .
 	@$(IN_VENV) ruff format .
+
+docs: install ## make docs/rules.md anew, from the rule catalogue and the tests
+	@$(IN_VENV) local.rules_page
 
 bench: install ## measure the whole way with 100 000 generated accounts
 	@$(IN_VENV) bench $(ARGS)

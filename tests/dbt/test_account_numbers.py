@@ -82,6 +82,7 @@ def test_a_number_that_either_system_has_in_any_case_is_not_assigned(fresh_wareh
     assert fresh_warehouse.violations("accounts", key) == {}
 
 
+@pytest.mark.rule("accounts", "account_number_unassigned")
 def test_an_account_is_held_when_every_number_made_from_its_id_is_taken(fresh_warehouse, assigned):
     key, number = assigned
     for n in range(4):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.dbt.marks import rule_cases
 from tests.dbt.warehouse import CHF, SEK, guid
 
 HELD = {
@@ -72,7 +73,7 @@ def keys(warehouse):
     return landed
 
 
-@pytest.mark.parametrize("said", HELD)
+@pytest.mark.parametrize("said", rule_cases("accounts", HELD))
 def test_an_account_is_held_alone(warehouse, keys, said):
     rule = HELD[said][1]
 
@@ -86,16 +87,19 @@ def test_an_account_is_sent(warehouse, keys, said):
     assert warehouse.envelope("finops__accounts", keys[said])["operation"] == "upsert"
 
 
+@pytest.mark.rule("accounts", "account_inactive")
 def test_an_account_that_is_inactive_and_was_never_delivered_is_excluded_by_name(warehouse, keys):
     assert warehouse.violations("accounts", keys["inactive"]) == {"account_inactive": "exclude"}
     assert warehouse.envelope("finops__accounts", keys["inactive"]) is None
 
 
+@pytest.mark.rule("accounts", "account_deleted")
 def test_an_account_that_was_deleted_is_excluded_by_name(warehouse, keys):
     assert warehouse.violations("accounts", keys["deleted"]) == {"account_deleted": "exclude"}
     assert warehouse.envelope("finops__accounts", keys["deleted"]) is None
 
 
+@pytest.mark.rule("accounts", "customer_left_active")
 def test_an_inactive_account_whose_customer_is_still_open_is_reported(warehouse, keys):
     assert warehouse.violations("accounts", keys["inactive customer"]) == {
         "account_inactive": "exclude",
@@ -103,6 +107,7 @@ def test_an_inactive_account_whose_customer_is_still_open_is_reported(warehouse,
     }
 
 
+@pytest.mark.rule("accounts", "account_number_shared")
 def test_accounts_that_share_a_number_are_all_held_whatever_its_case(warehouse, keys):
     for said in ("shared", "shared in other case"):
         assert warehouse.violations("accounts", keys[said]) == {"account_number_shared": "block"}
@@ -112,6 +117,7 @@ def test_a_number_that_only_an_inactive_account_shares_is_free(warehouse, keys):
     assert warehouse.violations("accounts", keys["shared with an inactive one"]) == {}
 
 
+@pytest.mark.rule("accounts", "state_not_sent")
 def test_a_state_of_a_country_without_states_in_the_map_is_left_out_with_a_warning(warehouse, keys):
     sent = warehouse.envelope("finops__accounts", keys["state not sent"])
 
@@ -120,6 +126,7 @@ def test_a_state_of_a_country_without_states_in_the_map_is_left_out_with_a_warni
     assert sent["body"]["block:address"]["AddressCountryRegionISOCode"] == "DE"
 
 
+@pytest.mark.rule("accounts", "payload_unreadable")
 def test_a_payload_that_nothing_can_read_is_held_by_its_key(warehouse, keys):
     for said in ("poisoned before it ever landed", "poisoned later"):
         assert warehouse.violations("accounts", keys[said]) == {"payload_unreadable": "block"}

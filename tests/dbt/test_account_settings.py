@@ -2,9 +2,11 @@
 
 import pytest
 
+from tests.dbt.marks import rule_cases
 from tests.dbt.warehouse import CHF
 
 
+@pytest.mark.rule("accounts", "account_not_customer")
 def test_only_customers_can_be_asked_for(fresh_warehouse):
     prospect = fresh_warehouse.account(1, customertypecode=8)
     customer = fresh_warehouse.account(2)
@@ -70,26 +72,22 @@ def test_a_delivery_address_goes_as_a_block_of_its_own_and_counties_only_when_as
     }
 
 
-@pytest.mark.parametrize(
-    ("variables", "rule"),
-    [
-        ({"customer_group_id": "99"}, "customer_group_missing"),
-        ({"site_id": "9", "warehouse_id": ""}, "site_missing"),
-        ({"warehouse_id": "99"}, "warehouse_missing"),
-        ({"warehouse_id": "24"}, "warehouse_missing"),
-        ({"fixed_company": "gbsi"}, "company_unknown"),
-        ({"fixed_company": "demf", "companies": ["usmf"]}, "company_unknown"),
-    ],
-    ids=[
-        "no such customer group",
-        "no such site",
-        "no such warehouse",
-        "warehouse of another site",
-        "company that F&O does not have",
-        "company that the connection does not name",
-    ],
-)
-def test_accounts_are_held_when_their_company_lacks_what_the_settings_name(fresh_warehouse, variables, rule):
+LACKING = {
+    "no such customer group": ({"customer_group_id": "99"}, "customer_group_missing"),
+    "no such site": ({"site_id": "9", "warehouse_id": ""}, "site_missing"),
+    "no such warehouse": ({"warehouse_id": "99"}, "warehouse_missing"),
+    "warehouse of another site": ({"warehouse_id": "24"}, "warehouse_missing"),
+    "company that F&O does not have": ({"fixed_company": "gbsi"}, "company_unknown"),
+    "company that the connection does not name": (
+        {"fixed_company": "demf", "companies": ["usmf"]},
+        "company_unknown",
+    ),
+}
+
+
+@pytest.mark.parametrize("said", rule_cases("accounts", LACKING))
+def test_accounts_are_held_when_their_company_lacks_what_the_settings_name(fresh_warehouse, said):
+    variables, rule = LACKING[said]
     key = fresh_warehouse.account(1)
 
     fresh_warehouse.build("accounts", **variables)
@@ -125,6 +123,7 @@ def test_without_site_and_warehouse_none_is_sent(fresh_warehouse):
         ("column", "cr1_company"),
     ],
 )
+@pytest.mark.rule("accounts", "company_unmapped")
 def test_the_company_can_come_from_the_account_and_an_unmapped_one_holds(
     fresh_warehouse, company_from, field
 ):
@@ -187,6 +186,7 @@ class TestOnHold:
         assert fresh_warehouse.violations("accounts", inactive)["account_inactive"] == "exclude"
         assert fresh_warehouse.envelope("finops__accounts", active)["body"]["OnHoldStatus"] == "Invoice"
 
+    @pytest.mark.rule("accounts", "customer_on_hold")
     def test_a_customer_on_hold_that_was_not_made_here_is_not_taken_over(self, fresh_warehouse):
         key = fresh_warehouse.account(1)
         self.customer(fresh_warehouse, "A-0001", "All", ours="No")

@@ -102,6 +102,36 @@ def test_products_carry_own_fields_into_sales(fresh_warehouse):
     assert "own_field_unmapped" not in fresh_warehouse.violations("products", elsewhere)
 
 
+@pytest.mark.rule("quotes", "own_field_unmapped")
+def test_quotes_and_their_lines_carry_own_fields_and_one_unmapped_value_holds_the_whole_quote(
+    fresh_warehouse,
+):
+    fresh_warehouse.account(1)
+    fresh_warehouse.product("P-1")
+    fresh_warehouse.sales_product(1, "P-1")
+    keys = [fresh_warehouse.quote(n, 0, totallineitemamount=21, new_channel=n) for n in (1, 2, 3)]
+    for n, size in ((1, "L"), (2, "L"), (3, "XXL")):
+        fresh_warehouse.quote_line(n, 1, new_size=size)
+    own = {
+        "quotes": [{"source": "new_channel", "target": "NewChannel", "values": {"1": "Web", "3": "Shop"}}],
+        "quotedetails": [{"source": "new_size", "target": "NewSize", "values": {"L": "Large"}}],
+    }
+
+    fresh_warehouse.build("quotes", own_fields=own)
+
+    header = fresh_warehouse.envelope("finops__quotes", keys[0])["body"]
+    (line,) = fresh_warehouse.rows(
+        "select body from outbound.outbound_finops__quote_lines where document = %s", keys[0]
+    )
+    assert (header["NewChannel"], line["body"]["NewSize"]) == ("Web", "Large")
+    for key, field, value in ((keys[1], "new_channel", "2"), (keys[2], "line 1 new_size", "XXL")):
+        (said,) = fresh_warehouse.rows(
+            "select broken_rule, field, value from validation.violations_quotes where source_key = %s", key
+        )
+        assert tuple(said.values()) == ("own_field_unmapped", field, value)
+        assert fresh_warehouse.envelope("finops__quotes", key) is None
+
+
 GOOD = {"source": "new_region", "target": "Region"}
 
 

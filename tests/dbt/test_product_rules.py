@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.dbt.marks import rule_cases
 from tests.dbt.warehouse import EACH, EURO_LIST, GROUP, OTHER_GROUP, RETAIL, USD, guid
 
 HELD = {
@@ -75,7 +76,7 @@ def keys(warehouse):
     return landed
 
 
-@pytest.mark.parametrize("said", HELD | IN_SALES)
+@pytest.mark.parametrize("said", rule_cases("products", HELD | IN_SALES))
 def test_a_product_is_held_alone(warehouse, keys, said):
     rule = (HELD | IN_SALES)[said][1]
 
@@ -151,6 +152,7 @@ def test_another_company_only_adds_its_price_to_the_product_of_the_master_compan
         assert warehouse.envelope(f"sales__{write}", key) is None
 
 
+@pytest.mark.rule("products", "price_of_other_company")
 def test_two_companies_never_write_the_same_price_item(warehouse, keys):
     key = keys["the other company's, same list"]
 
@@ -159,6 +161,7 @@ def test_two_companies_never_write_the_same_price_item(warehouse, keys):
     assert warehouse.envelope("sales__product_prices", keys["same list"])["body"]["amount"] == 10.5
 
 
+@pytest.mark.rule("products", "product_stopped")
 def test_a_stopped_product_that_sales_never_had_is_excluded_by_name(warehouse, keys):
     assert warehouse.violations("products", keys["stopped"]) == {"product_stopped": "exclude"}
 
@@ -176,10 +179,12 @@ def test_a_product_that_is_active_already_is_not_activated(warehouse, keys):
     assert warehouse.envelope("sales__product_states", keys["active in Sales"]) is None
 
 
+@pytest.mark.rule("products", "payload_unreadable")
 def test_a_payload_that_nothing_can_read_is_held_by_its_key(warehouse, keys):
     assert warehouse.violations("products", keys["poisoned"]) == {"payload_unreadable": "block"}
 
 
+@pytest.mark.rule("products", "price_method_replaced")
 def test_a_percentage_on_the_price_list_is_replaced_with_a_warning(warehouse, keys):
     key = keys["priced by percentage"]
 

@@ -1,5 +1,7 @@
 """What an organisation can set for products, and products that come and go."""
 
+import pytest
+
 from tests.dbt.warehouse import EURO_LIST, OTHER_EACH, OTHER_GROUP, RETAIL, WHOLESALE
 
 
@@ -19,6 +21,7 @@ def test_a_pinned_price_list_comes_first_in_its_currency_and_only_there(fresh_wa
     assert price["pricelevelid@odata.bind"] == f"/pricelevels({EURO_LIST})"
 
 
+@pytest.mark.rule("products", "price_list_missing")
 def test_a_pinned_price_list_that_does_not_exist_holds_all_products(fresh_warehouse):
     key = fresh_warehouse.product("P-1")
 
@@ -54,6 +57,7 @@ def test_another_unit_group_can_be_set_whatever_its_case(fresh_warehouse):
     assert body["defaultuomid@odata.bind"] == f"/uoms({OTHER_EACH})"
 
 
+@pytest.mark.rule("products", "unit_group_missing")
 def test_a_unit_group_that_sales_does_not_have_holds_the_product(fresh_warehouse):
     key = fresh_warehouse.product("P-1")
 
@@ -84,6 +88,7 @@ def test_without_activation_products_stay_as_sales_makes_them(fresh_warehouse):
 class TestVanished:
     """A product that is no longer sellable is reported, and retired only when it stays away."""
 
+    @pytest.mark.rule("products", "product_vanished")
     def test_it_is_reported_first_and_stays_as_it_is(self, fresh_warehouse):
         key = fresh_warehouse.product("P-1")
         fresh_warehouse.sales_product(1, "P-1", statecode=0)
@@ -111,6 +116,7 @@ class TestVanished:
         fresh_warehouse.build("products")
         assert fresh_warehouse.envelope("sales__product_states", key)["operation"] == "upsert"
 
+    @pytest.mark.rule("products", "product_gone")
     def test_one_that_sales_never_had_is_excluded_by_name(self, fresh_warehouse):
         key = fresh_warehouse.product("P-1")
         fresh_warehouse.vanish("finops", "SellableReleasedProducts", key)

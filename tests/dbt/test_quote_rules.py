@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import pytest
 
+from tests.dbt.marks import rule_cases
 from tests.dbt.warehouse import OTHER_EACH, SEK, guid
 
 # what the quote is like: (fields of the header, fields of its one line, the rule)
@@ -68,6 +69,11 @@ HELD = {
         {"priceperunit": -10.5, "extendedamount": -21},
         "quote_line_price",
     ),
+    "whose line Sales computes otherwise": (
+        {"totallineitemamount": 20},
+        {"extendedamount": 20},
+        "quote_line_amount_unexplained",
+    ),
     "whose quantity is no number": ({}, {"quantity": "12x"}, "value_unreadable"),
 }
 EXCLUDED = {
@@ -86,7 +92,9 @@ def keys(warehouse):
     warehouse.product("P-3", "demf")
     for n in (1, 2, 3):
         warehouse.sales_product(n, f"P-{n}")
-    warehouse.land("sales", "uoms", {"uomid": guid("unit", 77), "name": "Barrel", "_uomscheduleid_value": None})
+    warehouse.land(
+        "sales", "uoms", {"uomid": guid("unit", 77), "name": "Barrel", "_uomscheduleid_value": None}
+    )
     landed = {}
     for n, (said, (header, line, _)) in enumerate(HELD.items(), 100):
         landed[said] = warehouse.quote(n, 0, **{"totallineitemamount": 21, **header})
@@ -101,7 +109,10 @@ def keys(warehouse):
     landed["with a discount on the header"] = warehouse.quote(6, discountpercentage=5, freightamount=10)
     landed["with a long name"] = warehouse.quote(7, name="N" * 130)
     landed["blank ship-to"] = warehouse.quote(
-        8, **dict.fromkeys(("shipto_line1", "shipto_city", "shipto_stateorprovince", "shipto_postalcode", "shipto_country"))
+        8,
+        **dict.fromkeys(
+            ("shipto_line1", "shipto_city", "shipto_stateorprovince", "shipto_postalcode", "shipto_country")
+        ),
     )
     landed["same number"] = warehouse.quote(9, quotenumber="Same-1")
     warehouse.quote(10, quotenumber="SAME-1", revisionnumber=1)
@@ -149,7 +160,12 @@ def keys(warehouse):
     warehouse.land(
         "finops",
         "CDSSalesQuotationLines",
-        {"dataAreaId": "usmf", "SalesQuotationNumber": "QUO-0037", "LineCreationSequenceNumber": 1, "LineAmount": 20.5},
+        {
+            "dataAreaId": "usmf",
+            "SalesQuotationNumber": "QUO-0037",
+            "LineCreationSequenceNumber": 1,
+            "LineAmount": 20.5,
+        },
     )
     warehouse.build("quotes", max_blocked_share=1.0)
     return landed
@@ -160,14 +176,14 @@ def lines(warehouse, key: str) -> dict[int, dict]:
     return {row["target_key"]["LineCreationSequenceNumber"]: row for row in found}
 
 
-@pytest.mark.parametrize("said", HELD)
+@pytest.mark.parametrize("said", rule_cases("quotes", HELD))
 def test_a_quote_is_held_as_a_whole_and_alone(warehouse, keys, said):
     assert warehouse.violations("quotes", keys[said])[HELD[said][2]] == "block"
     assert warehouse.envelope("finops__quotes", keys[said]) is None
     assert lines(warehouse, keys[said]) == {}
 
 
-@pytest.mark.parametrize("said", EXCLUDED)
+@pytest.mark.parametrize("said", rule_cases("quotes", EXCLUDED))
 def test_a_quote_is_left_out_by_name(warehouse, keys, said):
     assert warehouse.violations("quotes", keys[said]) == {EXCLUDED[said][1]: "exclude"}
     assert warehouse.envelope("finops__quotes", keys[said]) is None
@@ -210,6 +226,7 @@ def test_a_quote_that_was_won_before_it_was_read_still_goes(warehouse, keys):
     assert warehouse.envelope("finops__quotes", keys["won"])["operation"] == "upsert"
 
 
+@pytest.mark.rule("quotes", "quote_without_lines")
 def test_a_quote_without_lines_is_held(warehouse, keys):
     assert warehouse.violations("quotes", keys["without lines"])["quote_without_lines"] == "block"
 
@@ -222,6 +239,7 @@ def test_a_blank_delivery_date_gets_the_literal_default_of_the_2017_template(war
     assert lines(warehouse, keys[said])[1]["body"]["RequestedShippingDate"] == "2020-01-01T12:00:00Z"
 
 
+@pytest.mark.rule("quotes", "quote_header_amounts")
 def test_header_discount_and_freight_are_never_sent_and_said_so(warehouse, keys):
     key = keys["with a discount on the header"]
 
@@ -229,6 +247,7 @@ def test_header_discount_and_freight_are_never_sent_and_said_so(warehouse, keys)
     assert not [name for name in warehouse.envelope("finops__quotes", key)["body"] if "Discount" in name]
 
 
+@pytest.mark.rule("quotes", "quote_name_cut")
 def test_a_long_name_is_cut_and_said_so(warehouse, keys):
     key = keys["with a long name"]
 
@@ -236,10 +255,14 @@ def test_a_long_name_is_cut_and_said_so(warehouse, keys):
     assert warehouse.envelope("finops__quotes", key)["body"]["SalesQuotationName"] == "N" * 100
 
 
-def test_a_quote_without_any_ship_to_is_held_because_the_2017_template_has_no_default_country(warehouse, keys):
+@pytest.mark.rule("quotes", "quote_country_blank")
+def test_a_quote_without_any_ship_to_is_held_because_the_2017_template_has_no_default_country(
+    warehouse, keys
+):
     assert warehouse.violations("quotes", keys["blank ship-to"]) == {"quote_country_blank": "block"}
 
 
+@pytest.mark.rule("quotes", "quote_number_shared")
 def test_quotes_whose_numbers_differ_in_case_only_are_held(warehouse, keys):
     assert warehouse.violations("quotes", keys["same number"])["quote_number_shared"] == "block"
 
@@ -254,6 +277,7 @@ def test_a_revision_that_was_deleted_again_leaves_the_older_one(warehouse, keys)
     assert body["SalesQuotationName"] == "Kept"
 
 
+@pytest.mark.rule("quotes", "quote_deleted")
 def test_a_deleted_quote_is_left_out_by_name(warehouse, keys):
     assert warehouse.violations("quotes", keys["deleted"]) == {"quote_deleted": "exclude"}
 
@@ -284,6 +308,7 @@ def test_a_unit_is_known_by_its_description_in_finance_and_operations(warehouse,
     assert lines(warehouse, keys["other unit"])[1]["body"]["SalesUnitSymbol"] == "ea"
 
 
+@pytest.mark.rule("quotes", "payload_unreadable")
 def test_a_quote_with_unreadable_text_is_held_by_name(warehouse, keys):
     assert warehouse.violations("quotes", keys["poisoned"]) == {"payload_unreadable": "block"}
     assert warehouse.violations("quotes", keys["poisoned line"]) == {"payload_unreadable": "block"}
@@ -293,11 +318,16 @@ def test_a_quote_with_unreadable_text_is_held_by_name(warehouse, keys):
     ("status", "rule"),
     [
         ("Created", None),
-        ("Sent", "quotation_sent"),
-        ("Confirmed", "quotation_confirmed"),
-        ("Lost", "quotation_lost"),
-        ("Cancelled", "quotation_cancelled"),
-        ("Submitted", "quotation_in_process"),
+        *(
+            pytest.param(status, rule, marks=pytest.mark.rule("quotes", rule))
+            for status, rule in (
+                ("Sent", "quotation_sent"),
+                ("Confirmed", "quotation_confirmed"),
+                ("Lost", "quotation_lost"),
+                ("Cancelled", "quotation_cancelled"),
+                ("Submitted", "quotation_in_process"),
+            )
+        ),
     ],
 )
 def test_what_was_done_with_a_quotation_decides_whether_it_may_be_changed(warehouse, keys, status, rule):
@@ -307,6 +337,7 @@ def test_what_was_done_with_a_quotation_decides_whether_it_may_be_changed(wareho
     assert lines(warehouse, key)[1]["locked"] == rule
 
 
+@pytest.mark.rule("quotes", "quotation_left_open")
 def test_a_lost_quote_whose_quotation_is_open_is_told(warehouse, keys):
     assert warehouse.violations("quotes", keys["left open"]) == {
         "quote_lost": "exclude",
@@ -314,9 +345,12 @@ def test_a_lost_quote_whose_quotation_is_open_is_told(warehouse, keys):
     }
 
 
+@pytest.mark.rule("quotes", "line_amount_differs")
 def test_another_amount_in_finance_and_operations_is_told(warehouse, keys):
     key = keys["other amount"]
-    row = warehouse.rows("select field, value from validation.violations_quotes where source_key = %s", key)[0]
+    row = warehouse.rows("select field, value from validation.violations_quotes where source_key = %s", key)[
+        0
+    ]
 
     assert warehouse.violations("quotes", key) == {"line_amount_differs": "warn"}
     assert (row["field"], row["value"]) == ("line 1", "20.5 against 21")

@@ -21,7 +21,9 @@ def line(warehouse, key: str) -> dict:
 
 def test_a_line_item_discount_goes_per_unit_and_what_is_left_over_as_a_charge(quotes):
     key = quotes.quote(1, 0, totallineitemamount=90)
-    quotes.quote_line(1, 1, quantity=3, priceperunit=33.3333333333, manualdiscountamount=10, extendedamount=90)
+    quotes.quote_line(
+        1, 1, quantity=3, priceperunit=33.3333333333, manualdiscountamount=10, extendedamount=90
+    )
 
     quotes.build("quotes", line_discount="line_item")
 
@@ -32,7 +34,14 @@ def test_a_line_item_discount_goes_per_unit_and_what_is_left_over_as_a_charge(qu
 def test_a_discount_per_unit_goes_as_it_is_and_makes_no_charge(quotes):
     key = quotes.quote(1, 0, totallineitemamount=70.5)
     quotes.quote_line(
-        1, 1, quantity=3, priceperunit=33.5, manualdiscountamount=10, volumediscountamount=0.5, extendedamount=70, tax=1
+        1,
+        1,
+        quantity=3,
+        priceperunit=33.5,
+        manualdiscountamount=10,
+        volumediscountamount=0.5,
+        extendedamount=70,
+        tax=1,
     )
     quotes.land(
         "sales", "quotes", {"quoteid": guid("quote", 1), "quotenumber": "QUO-0001", "statecode": 1, "totallineitemamount": 69,
@@ -70,6 +79,7 @@ def test_a_blank_ship_to_may_leave_the_address_to_the_customer(quotes):
     assert address["DeliveryAddressCountryRegionISOCode"] is None
 
 
+@pytest.mark.rule("quotes", "quote_date_blank")
 def test_without_a_default_a_quote_without_a_date_is_held(quotes):
     key = quotes.quote(1, requestdeliveryby=None)
 
@@ -87,6 +97,8 @@ def test_a_line_may_have_a_delivery_date_of_its_own(quotes):
     assert line(quotes, key)["body"]["RequestedShippingDate"] == "2026-04-01T12:00:00Z"
 
 
+@pytest.mark.rule("quotes", "site_missing")
+@pytest.mark.rule("quotes", "warehouse_missing")
 def test_site_and_warehouse_may_be_set_and_must_exist_in_the_company(quotes):
     key = quotes.quote(1)
 
@@ -97,6 +109,7 @@ def test_site_and_warehouse_may_be_set_and_must_exist_in_the_company(quotes):
     assert quotes.violations("quotes", key) == {"site_missing": "block", "warehouse_missing": "block"}
 
 
+@pytest.mark.rule("quotes", "quote_won")
 def test_won_quotes_may_be_left_out(quotes):
     key = quotes.quote(1, statecode=2, statuscode=4)
 
@@ -159,3 +172,38 @@ def test_a_line_keeps_its_number_through_revisions_whose_lines_have_none(quotes)
     quotes.build("quotes")
 
     assert line(quotes, key)["source_key"] == before
+
+
+@pytest.mark.rule("quotes", "state_not_sent")
+def test_a_state_of_a_country_without_states_in_the_map_is_left_out_with_a_warning(quotes):
+    key = quotes.quote(1, shipto_country="Germany", shipto_stateorprovince="Bayern")
+
+    quotes.build("quotes")
+
+    assert quotes.violations("quotes", key) == {"state_not_sent": "warn"}
+    address = quotes.envelope("finops__quotes", key)["body"]["block:ship_to"]
+    assert address.get("DeliveryAddressState") is None
+
+
+@pytest.mark.rule("quotes", "quote_company_unknown")
+def test_a_quote_is_held_while_its_customer_belongs_to_no_company(quotes):
+    key = quotes.quote(1)
+
+    quotes.build("quotes", company_from="business_unit")
+
+    assert quotes.violations("quotes", key)["quote_company_unknown"] == "block"
+    assert quotes.envelope("finops__quotes", key) is None
+
+
+@pytest.mark.rule("quotes", "quote_line_number_shared")
+def test_a_number_that_a_line_was_given_and_another_one_has_holds_the_quote(quotes):
+    key = quotes.quote(1, 0, totallineitemamount=21)
+    quotes.quote_line(1, 1, lineitemnumber=None)
+    quotes.build("quotes")
+    given = line(quotes, key)["target_key"]["LineCreationSequenceNumber"]
+    quotes.quote_line(1, 2, lineitemnumber=None, sequencenumber=given)
+    quotes.quote(1, 0, totallineitemamount=42)
+
+    quotes.build("quotes")
+
+    assert quotes.violations("quotes", key) == {"quote_line_number_shared": "block"}

@@ -100,6 +100,7 @@ def test_a_rejected_child_is_released_when_its_parent_is_accepted_anew(flow):
     assert flow.planned(flow.plan())[("parts", "p")][0] == "planned"
 
 
+@pytest.mark.rule("*", "key_changed")
 def test_a_key_that_changes_after_acceptance_is_held_and_makes_no_second_record(flow):
     flow.record("a")
     flow.say("things", "a", {"Name": "A"})
@@ -118,6 +119,7 @@ def test_a_key_may_change_as_long_as_nothing_was_accepted_under_it(flow):
     assert flow.planned(flow.plan())[("things", "a")][0] == "planned"
 
 
+@pytest.mark.rule("*", "key_taken")
 def test_a_key_that_another_record_has_in_other_case_is_held(flow):
     flow.record("a")
     flow.say("things", "a", {"Name": "A"}, target_key={"dataAreaId": "usmf", "Id": "K-1"})
