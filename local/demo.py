@@ -15,6 +15,7 @@ from local.in_process import Outcome, run_flows
 from local.paths import Paths
 from local.stack import Stack, running_stack
 from local.stand_ins import Records
+from sandbox.samples import NOTES
 
 
 def demo(paths: Paths, records: Records) -> int:
@@ -29,6 +30,7 @@ def demo(paths: Paths, records: Records) -> int:
         with running_stack(paths, records) as stack:
             outcome = run_flows(stack, flows(paths), {})
             _show(outcome, stack)
+            print(_notes(paths), end="")
             print(f"\nThat took {time.monotonic() - began:.0f} s. {_where_to_look(stack)}")
         return 0 if outcome.ok else 1
 
@@ -55,6 +57,16 @@ def _show(outcome: Outcome, stack: Stack) -> None:
     write_report(stack.paths, outcome.reports)
     if not outcome.ok:
         print(f"\nNot everything succeeded: {outcome.log} has all that was said.")
+
+
+def _notes(paths: Paths, most: int = 3) -> str:
+    """What the stand-ins noticed in the folder of CSVs, the first few notes of it."""
+    path = paths.sandbox / NOTES
+    notes = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    if not notes:
+        return ""
+    more = [f"... and {len(notes) - most} more in {path}"] if len(notes) > most else []
+    return "\nAbout the records in the folder\n" + "".join(f"  {line}\n" for line in notes[:most] + more)
 
 
 def _where_to_look(stack: Stack) -> str:

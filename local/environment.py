@@ -14,10 +14,12 @@ from local.postgres import AIRFLOW_DATABASE, EmbeddedPostgres
 from local.stand_ins import CLIENT_ID, CLIENT_SECRET, StandIns
 from sandbox.records.reference import BUSINESS_UNITS
 
-# How the sample data is to be read: two business units of one Sales stand for two companies.
+# How the sample data is to be read: two business units of one Sales stand for two companies, and discounts are per
+# line, which is how a new organisation of Dataverse is set.
 SAMPLE_VARS = {
     "company_from": "business_unit",
     "company_map": {"sandbox": "usmf", **{unit.name: company for company, unit in BUSINESS_UNITS.items()}},
+    "line_discount": "line_item",
     "product_master_company": "usmf",
     "contact_site_id": "1",
     "contact_warehouse_id": "13",

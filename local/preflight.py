@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -32,7 +31,7 @@ def preflight(paths: Paths, flows: Sequence[str], as_json: bool, records: Record
             raise LocalError("Airflow is up here: `make down` stops it, then preflight can look by itself.")
         filled = None if real_systems() else records or Records()
         with running_stack(paths, filled, keep_records=records is None, say=say) as stack:
-            stack.env["P2C_DBT_VARS"] = _with_open_gate(os.environ)
+            stack.env["P2C_DBT_VARS"] = _with_open_gate(stack.env)
             outcome = run_flows(stack, flows, DRY)
             failed = [flow for flow in flows if outcome.states.get(flow) != "success"]
             if failed:

@@ -9,11 +9,13 @@ from collections.abc import Iterable
 from sandbox.loading import Record
 from sandbox.settings import Settings
 
+NOTES = "notes.txt"
+
 
 def records(settings: Settings) -> Iterable[Record]:
     """The rows of a folder of CSVs, or generated ones; none when both sizes are 0.
 
-    Where rows are not what the folder says, a line on standard error tells so.
+    Where rows are not what the folder says, a line on standard error and in ``notes.txt`` of the home tells so.
     """
     if settings.data is None and not settings.accounts and not settings.products:
         return ()
@@ -23,6 +25,8 @@ def records(settings: Settings) -> Iterable[Record]:
         found = folder = source.load_folder(settings.data)
         for note in folder.notes:
             print(f"sandbox: {note}", file=sys.stderr)
+        settings.home.mkdir(parents=True, exist_ok=True)
+        (settings.home / NOTES).write_text("".join(f"{note}\n" for note in folder.notes), encoding="utf-8")
     else:
         found = source.generate(settings.accounts, settings.products, settings.seed)
     return found

@@ -149,6 +149,8 @@ class World:
             "P2C_DBT_HOME": str(self.home / "dbt"),
             "P2C_REQUEST_DEADLINE": "10",
             "P2C_LEASE_SETTLE": "1",
+            # The stand-in's organisation discounts per line, as a new one of Dataverse does.
+            "P2C_DBT_VARS": json.dumps({"line_discount": "line_item"}),
             "PYTHONPATH": f"{ROOT / 'plugins'}:{ROOT}",
             **connections,
             **self.extra_env,

@@ -40,14 +40,14 @@
 {#
   Whether a row of a relation stands as it did when this flow was last built, and has a row here: what is a function of
   that row alone need not be computed again (config diff_keep). `aged` is the alias of a relation that has a column
-  row_age (macro row_age). A row that a build writes gets a new age, whichever flow builds it and whether or not the build
-  ends well; the cut is that of the last green one.
+  row_age (macro row_age) and, in column `key`, the source_key that the row has here. A row that a build writes gets a
+  new age, whichever flow builds it and whether or not the build ends well; the cut is that of the last green one.
 #}
-{% macro is_unchanged(aged) -%}
+{% macro is_unchanged(aged, key="source_key") -%}
     {%- if is_incremental() and var("scope") == "changed" -%}
         (
             {{ aged }}.row_age > pg_current_xact_id()::text::bigint - {{ literal(var("cut_from")) }}::bigint + 8
-            and exists (select 1 from {{ this }} as standing where standing.source_key = {{ aged }}.source_key)
+            and exists (select 1 from {{ this }} as standing where standing.source_key = {{ aged }}.{{ key }})
         )
     {%- else -%}
         false

@@ -165,6 +165,12 @@ discounted as (
 
     select
         resolved.*,
+        -- the line as the settings read it, to be compared with what Sales computed
+        round(unit_price_amount * quantity, 2) - round(
+            volume_discount_amount * quantity
+            + manual_discount_amount * {{ 'quantity' if var('line_discount') == 'per_unit' else '1' }},
+            2
+        ) as expected_amount,
         {%- if choice('line_discount', ['per_unit', 'line_item']) == 'per_unit' %}
         -- the 2017 templates: Sales discounts each unit, and so does Finance and Operations
         volume_discount_amount + manual_discount_amount as unit_discount_amount
@@ -214,6 +220,7 @@ select
     0::numeric(28, 10)
     {%- endif %} as charge_amount,
     net_amount::numeric(28, 10) as net_amount,
+    expected_amount::numeric(28, 10) as expected_amount,
     unreadable,
     own_fields,
     own_unmapped

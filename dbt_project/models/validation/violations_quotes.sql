@@ -212,6 +212,11 @@ by_line as (
             lines.quantity > 0 and scale(trim_scale(lines.quantity)) > lines.quantity_decimals
         ),
         ('quote_line_price', '', trim_scale(lines.unit_price_amount)::text, lines.unit_price_amount < 0),
+        (
+            'quote_line_amount_unexplained', '',
+            trim_scale(round(lines.net_amount, 2)) || ' against ' || trim_scale(lines.expected_amount),
+            {{ literal(var('quote_total_check')) }} = 'hold' and abs(lines.net_amount - lines.expected_amount) > 0.02
+        ),
         ('quote_line_number_shared', lines.quotedetail_id, lines.line_number::text, lines.is_number_shared)
     ) as broken (broken_rule, detail, value, is_broken)
     where broken.is_broken

@@ -1,6 +1,6 @@
 with contacts as (
 
-    select * from {{ ref('canonical_contacts') }}
+    select *, {{ row_age() }} from {{ ref('canonical_contacts') }}
 
 ),
 
@@ -19,7 +19,7 @@ bodies as materialized (
         contacts.company,
         contacts.is_number_assigned,
         contacts.operation,
-        jsonb_build_object(
+        case when not {{ is_unchanged('contacts') }} then jsonb_build_object(
             'PartyType', 'Person',
             'PersonFirstName', contacts.first_name,
             'PersonMiddleName', contacts.middle_name,
@@ -72,7 +72,7 @@ bodies as materialized (
                 {%- endif %}
                 'AddressCountryRegionISOCode', contacts.country_iso2
             )
-        ) || coalesce(contacts.own_fields, '{}') as body
+        ) || coalesce(contacts.own_fields, '{}') end as body
     from contacts
     where
         contacts.becomes = 'customer' and contacts.operation is not null

@@ -1,6 +1,6 @@
 with contacts as (
 
-    select * from {{ ref('canonical_contacts') }}
+    select *, {{ row_age() }} from {{ ref('canonical_contacts') }}
 
 ),
 
@@ -17,7 +17,10 @@ violations as (
 
 passed as (
 
-    select contacts.*
+    select
+        contacts.*,
+        -- a contact person is a person and an account together: with another account it is another one
+        contacts.source_key || '/' || contacts.account_id as pair
     from contacts
     left join violations on violations.source_key = contacts.source_key
     where
@@ -41,11 +44,12 @@ bodies as materialized (
 
     select
         passed.source_key,
+        passed.pair,
         passed.account_id,
         passed.contact_number,
         passed.is_number_assigned,
         passed.company,
-        jsonb_build_object(
+        case when not {{ is_unchanged('passed', 'pair') }} then jsonb_build_object(
             'FirstName', passed.first_name,
             'MiddleName', passed.middle_name,
             'LastName', passed.last_name,
@@ -84,16 +88,15 @@ bodies as materialized (
                 {%- endif %}
                 'PrimaryAddressCountryRegionISOCode', passed.country_iso2
             )
-        ) || coalesce(passed.own_fields, '{}') as body
+        ) || coalesce(passed.own_fields, '{}') end as body
     from passed
 
 ),
 
--- a contact person is a person and an account together: with another account it is another one
 envelopes as (
 
     select
-        source_key || '/' || account_id as source_key,
+        pair as source_key,
         case when is_number_assigned then source_key else contact_number end as record,
         coalesce(company, '') as company,
         jsonb_build_object(
