@@ -57,7 +57,9 @@ def test_what_is_missing_is_told_as_json_and_nothing_is_written(run):
     told = json.loads(answer.stdout)
     assert told["not_looked_at"] == []
     groups = [one for one in told["missing"] if one["kind"] == "group"]
-    assert [(one["value"], one["companies"], one["keeps_back"]) for one in groups] == [("77", ["usmf"], True)]
+    assert [(one["value"], one["companies"], one["keeps_back"]) for one in groups] == [
+        ("77", ["demf", "usmf"], True)
+    ]
     assert groups[0]["records"] > 20
 
     again = run("preflight", "--flow", "accounts", "--accounts", "40", "--products", "30")
