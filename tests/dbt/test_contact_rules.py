@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.dbt.marks import rule_cases
 from tests.dbt.warehouse import SEK, guid
 
 PERSONS = "finops__contact_persons"
@@ -27,7 +28,10 @@ HELD_PERSONS = {
 HELD_CUSTOMERS = {
     "without a currency": ({"_transactioncurrencyid_value": None}, "currency_blank"),
     "in a currency that F&O does not have": ({"_transactioncurrencyid_value": SEK}, "currency_missing"),
-    "that was merged into another": ({"_masterid_value": guid("contact", 1), "statecode": 1}, "contact_merged"),
+    "that was merged into another": (
+        {"_masterid_value": guid("contact", 1), "statecode": 1},
+        "contact_merged",
+    ),
 }
 SENT = {
     "whose names have 25 letters": {"firstname": "F" * 25, "middlename": "M" * 25, "lastname": "L" * 25},
@@ -38,18 +42,18 @@ SENT = {
 }
 
 
-def marked(cases: dict) -> list:
-    """The names of cases, each with the rule that it breaks."""
-    return [pytest.param(said, marks=pytest.mark.rule("contacts", rule)) for said, (_, rule) in cases.items()]
-
-
 @pytest.fixture(scope="module")
 def keys(warehouse):
     """{what the contact is like: its key}, after one build of them all."""
     home = warehouse.account(1)
     landed = {"account": home}
     n = 100
-    for cases, kinds in ((HELD, "both"), (HELD_PERSONS, "person"), (HELD_CUSTOMERS, "customer"), (SENT, "both")):
+    for cases, kinds in (
+        (HELD, "both"),
+        (HELD_PERSONS, "person"),
+        (HELD_CUSTOMERS, "customer"),
+        (SENT, "both"),
+    ):
         for said, case in cases.items():
             fields = case if cases is SENT else case[0]
             for kind in ("person", "customer") if kinds == "both" else (kinds,):
@@ -57,7 +61,9 @@ def keys(warehouse):
                 landed[kind, said] = warehouse.contact(n, home, **fields)
                 if kind == "customer":
                     warehouse.sells_to(landed[kind, said])
-    landed["good"] = warehouse.contact(1, home, accountrolecode=3, gendercode=2, familystatuscode=1, donotemail=True)
+    landed["good"] = warehouse.contact(
+        1, home, accountrolecode=3, gendercode=2, familystatuscode=1, donotemail=True
+    )
     landed["good customer"] = warehouse.contact(2, home, jobtitle="Owner")
     warehouse.sells_to(landed["good customer"])
     landed["customer of an order"] = warehouse.contact(3)
@@ -77,20 +83,26 @@ def keys(warehouse):
     landed["inactive customer"] = warehouse.contact(12, home, statecode=1)
     warehouse.sells_to(landed["inactive customer"])
     landed["of an inactive account"] = warehouse.contact(13, warehouse.account(2, statecode=1))
-    landed["of an inactive account that is a customer"] = warehouse.contact(14, warehouse.account(3, statecode=1))
+    landed["of an inactive account that is a customer"] = warehouse.contact(
+        14, warehouse.account(3, statecode=1)
+    )
     warehouse.answered("CustomersV3", guid("account", 3), PartyNumber="000000003")
     landed["of a held account"] = warehouse.contact(15, warehouse.account(4, name=None))
-    landed["state not sent"] = warehouse.contact(16, home, address1_country="Germany", address1_stateorprovince="Bayern")
+    landed["state not sent"] = warehouse.contact(
+        16, home, address1_country="Germany", address1_stateorprovince="Bayern"
+    )
     landed["poisoned before it ever landed"] = guid("contact", 17)
     landed["poisoned later"] = warehouse.contact(18, home)
     for said in ("poisoned before it ever landed", "poisoned later"):
         warehouse.quarantine("sales", "contacts", landed[said], "lastname")
-    landed["without country"] = warehouse.contact(19, home, address1_country=None, address1_stateorprovince=None)
+    landed["without country"] = warehouse.contact(
+        19, home, address1_country=None, address1_stateorprovince=None
+    )
     warehouse.build("contacts")
     return landed
 
 
-@pytest.mark.parametrize("said", marked(HELD | HELD_PERSONS))
+@pytest.mark.parametrize("said", rule_cases("contacts", HELD | HELD_PERSONS))
 def test_a_contact_person_is_held_alone(warehouse, keys, said):
     key = keys["person", said]
 
@@ -98,7 +110,7 @@ def test_a_contact_person_is_held_alone(warehouse, keys, said):
     assert warehouse.documents(key) == {}
 
 
-@pytest.mark.parametrize("said", marked(HELD | HELD_CUSTOMERS))
+@pytest.mark.parametrize("said", rule_cases("contacts", HELD | HELD_CUSTOMERS))
 def test_a_contact_that_is_a_customer_is_held_alone(warehouse, keys, said):
     key = keys["customer", said]
 

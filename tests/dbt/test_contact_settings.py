@@ -83,7 +83,11 @@ class TestNumbers:
                 row = {"dataAreaId": "demf", "CustomerAccount": numbers[n].lower()}
                 fresh_warehouse.land("finops", "CustomersV3", row)
             else:
-                row = {"dataAreaId": "usmf", "ContactPersonPartyNumber": numbers[n], "AssociatedPartyNumber": "1"}
+                row = {
+                    "dataAreaId": "usmf",
+                    "ContactPersonPartyNumber": numbers[n],
+                    "AssociatedPartyNumber": "1",
+                }
                 fresh_warehouse.land("finops", "CDSContactPersons", row)
             fresh_warehouse.build("contacts")
 
@@ -109,7 +113,9 @@ class TestNumbers:
 
     @pytest.mark.rule("contacts", "contact_number_shared")
     def test_customers_that_share_a_number_with_a_contact_or_an_account_are_held(self, fresh_warehouse):
-        shared = [customer(fresh_warehouse, n, new_number=f"{number}-7") for n, number in ((1, "NW"), (2, "nw"))]
+        shared = [
+            customer(fresh_warehouse, n, new_number=f"{number}-7") for n, number in ((1, "NW"), (2, "nw"))
+        ]
         fresh_warehouse.account(1, accountnumber="A-8")
         shared.append(customer(fresh_warehouse, 3, new_number="a-8"))
         free = customer(fresh_warehouse, 4, new_number="NW-9")
@@ -183,7 +189,9 @@ class TestCompany:
 
         fresh_warehouse.build("contacts", company_from=company_from, contact_company_column="new_company")
 
-        value = fresh_warehouse.one("select value from validation.violations_contacts where source_key = %s", alone)
+        value = fresh_warehouse.one(
+            "select value from validation.violations_contacts where source_key = %s", alone
+        )
         assert fresh_warehouse.violations("contacts", alone) == {"company_unmapped": "block"}
         assert value == "nowhere"
         assert fresh_warehouse.violations("contacts", contact_person) == {}
@@ -240,7 +248,9 @@ def test_a_customer_needs_no_decision_role(fresh_warehouse):
 
 
 def test_the_direct_templates_make_up_no_country(fresh_warehouse):
-    nothing = dict.fromkeys(f"address1_{name}" for name in ("line1", "city", "stateorprovince", "postalcode", "country"))
+    nothing = dict.fromkeys(
+        f"address1_{name}" for name in ("line1", "city", "stateorprovince", "postalcode", "country")
+    )
     _, pair = person(fresh_warehouse, 1, **nothing)
     key = customer(fresh_warehouse, 2, **nothing)
 
@@ -257,9 +267,13 @@ def test_counties_are_sent_only_when_asked_for_and_must_be_short_for_contact_per
 
     fresh_warehouse.build("contacts", send_county=True)
 
-    assert fresh_warehouse.envelope(PERSONS, pair)["body"]["block:address"]["PrimaryAddressCountyId"] == "Washoe"
+    assert (
+        fresh_warehouse.envelope(PERSONS, pair)["body"]["block:address"]["PrimaryAddressCountyId"] == "Washoe"
+    )
     assert fresh_warehouse.violations("contacts", long) == {"value_too_long": "block"}
-    assert fresh_warehouse.envelope(CUSTOMERS, key)["body"]["block:address"]["AddressCounty"] == "Contra Costa"
+    assert (
+        fresh_warehouse.envelope(CUSTOMERS, key)["body"]["block:address"]["AddressCounty"] == "Contra Costa"
+    )
 
 
 def test_the_currency_of_customers_without_one_can_be_set(fresh_warehouse):
@@ -289,7 +303,12 @@ class TestOnHold:
 
     def customer(self, warehouse, n: int, status: str, ours: str = "Yes", **fields: object) -> str:
         key = customer(warehouse, n, new_number=f"C-{n}", **fields)
-        row = {"dataAreaId": "usmf", "CustomerAccount": f"C-{n}", "PartyType": "Person", "OnHoldStatus": status}
+        row = {
+            "dataAreaId": "usmf",
+            "CustomerAccount": f"C-{n}",
+            "PartyType": "Person",
+            "OnHoldStatus": status,
+        }
         warehouse.land("finops", "CustomersV3", {**row, "IsExternallyMaintained": ours})
         return key
 
@@ -349,13 +368,19 @@ class TestSimilar:
         fresh_warehouse.answered("CustomersV3", guid("account", 2), PartyNumber="P2")
         for party, ours in (("P8", "No"), ("P9", "Yes")):
             row = {"dataAreaId": "usmf", "ContactPersonPartyNumber": party, "AssociatedPartyNumber": "P1"}
-            named = {"FirstName": "ann marie", "LastName": "ONEILL", "IsContactPersonExternallyMaintained": ours}
+            named = {
+                "FirstName": "ann marie",
+                "LastName": "ONEILL",
+                "IsContactPersonExternallyMaintained": ours,
+            }
             fresh_warehouse.land("finops", "CDSContactPersons", {**row, **named})
 
         fresh_warehouse.build("contacts")
 
         assert fresh_warehouse.violations("contacts", key) == {"contact_similar": "warn"}
-        said = fresh_warehouse.one("select value from validation.violations_contacts where source_key = %s", key)
+        said = fresh_warehouse.one(
+            "select value from validation.violations_contacts where source_key = %s", key
+        )
         assert said == "P8"
         assert fresh_warehouse.envelope(PERSONS, pair) is not None
         assert fresh_warehouse.violations("contacts", elsewhere) == {}
@@ -365,7 +390,12 @@ class TestSimilar:
     def test_a_person_customer_of_the_same_name_and_city_is_shown(self, fresh_warehouse):
         key = customer(fresh_warehouse, 1, firstname="Ann", lastname="Abel")
         elsewhere = customer(fresh_warehouse, 2, firstname="Ann", lastname="Abel", address1_city="Sparks")
-        row = {"dataAreaId": "usmf", "CustomerAccount": "US-1", "PartyType": "Person", "IsExternallyMaintained": "No"}
+        row = {
+            "dataAreaId": "usmf",
+            "CustomerAccount": "US-1",
+            "PartyType": "Person",
+            "IsExternallyMaintained": "No",
+        }
         named = {"PersonFirstName": "ANN", "PersonLastName": "Abel", "AddressCity": "reno"}
         fresh_warehouse.land("finops", "CustomersV3", {**row, **named})
 
@@ -374,3 +404,25 @@ class TestSimilar:
         assert fresh_warehouse.violations("contacts", key) == {"customer_similar": "warn"}
         assert fresh_warehouse.envelope(CUSTOMERS, key) is not None
         assert fresh_warehouse.violations("contacts", elsewhere) == {}
+
+
+def test_a_narrowed_build_follows_moves_and_sales_and_leaves_other_bodies_alone(fresh_warehouse):
+    stays, pair = person(fresh_warehouse, 1)
+    moves, left = person(fresh_warehouse, 2)
+    sold, was = person(fresh_warehouse, 3)
+    other = fresh_warehouse.account(2)
+    fresh_warehouse.build("contacts")
+    mark = """update outbound.outbound_finops__contact_persons set body = body || '{"Mark": 1}'"""
+    fresh_warehouse.run(mark)
+    cut = fresh_warehouse.cut()
+    fresh_warehouse.contact(2, other)
+    fresh_warehouse.sells_to(sold)
+
+    fresh_warehouse.build("contacts", scope="changed", cut_from=cut)
+
+    assert "Mark" in fresh_warehouse.envelope(PERSONS, pair)["body"]
+    assert fresh_warehouse.envelope(PERSONS, left) is None
+    assert "Mark" not in fresh_warehouse.envelope(PERSONS, f"{moves}/{other}")["body"]
+    assert fresh_warehouse.envelope(PERSONS, was) is None
+    assert fresh_warehouse.envelope(CUSTOMERS, sold)["body"]["PartyType"] == "Person"
+    assert fresh_warehouse.documents(stays) == {PERSONS: (pair, "upsert")}
