@@ -19,7 +19,7 @@ install: ## install into .venv what is not there yet (PYTHON=... names the Pytho
 	if [ -z "$$python" ]; then python=$$(sh local/find_python.sh) || exit 2; fi; \
 	"$$python" -m local.bootstrap
 
-demo: install ## move products and accounts between two stand-ins (DATA=folder, or ACCOUNTS=n PRODUCTS=n)
+demo: install ## move products, accounts, contacts and quotes between two stand-ins (DATA=folder, or ACCOUNTS=n PRODUCTS=n)
 	@$(IN_VENV) local demo $(if $(DATA),--data "$(DATA)") $(if $(ACCOUNTS),--accounts $(ACCOUNTS)) \
 		$(if $(PRODUCTS),--products $(PRODUCTS))
 

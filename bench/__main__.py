@@ -1,8 +1,8 @@
-"""python -m bench [serve] ...: the whole way by default, or the stand-ins alone."""
+"""python -m bench [quotes | serve] ...: accounts and products by default, documents, or the stand-ins alone."""
 
 import sys
 
-from bench import serve, spine
+from bench import quotes, serve, spine
 from bench.errors import BenchError
 from local.errors import LocalError
 
@@ -12,6 +12,8 @@ def main(arguments: list[str]) -> int:
     try:
         if arguments[:1] == ["serve"]:
             return serve.main(arguments[1:])
+        if arguments[:1] == ["quotes"]:
+            return quotes.main(arguments[1:])
         return spine.main(arguments)
     except (BenchError, LocalError) as problem:
         print(problem, file=sys.stderr)

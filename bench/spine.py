@@ -15,8 +15,8 @@ from bench import results
 from bench.changes import change_accounts
 from bench.errors import BenchError
 from bench.world import FlowRun, World, new_world
-from local import demo
 
+FLOWS = ("products", "accounts")
 CHANGED_FLOW = "accounts"
 TELLING_ROWS = 1_000
 
@@ -45,10 +45,10 @@ def main(arguments: Sequence[str]) -> int:
         print(f"\n{size:,} accounts, {said.products:,} products")
         with new_world(size, said.products) as world:
             measured[size] = _measure(world, said.share, surprises)
-        results.show(_run_lines(measured[size]))
-        results.append(said.out, "spine", [_values(size, what, run) for what, run in measured[size]])
+        results.show(run_lines(measured[size]))
+        results.append(said.out, "spine", [values(size, what, run) for what, run in measured[size]])
     print()
-    results.show(_task_lines(measured))
+    results.show(task_lines(measured))
     for surprise in surprises:
         print(f"\n{surprise}")
     return 1 if surprises else 0
@@ -57,7 +57,7 @@ def main(arguments: Sequence[str]) -> int:
 def _measure(world: World, share: float, surprises: list[str]) -> list[tuple[str, FlowRun]]:
     """Every run with what it is; `surprises` gets a sentence for each that did not send what it should."""
     runs = []
-    for flow in demo.flows(world.stack.paths):
+    for flow in FLOWS:
         for what in ("full", "again", "silent"):
             run = world.run(flow)
             runs.append((what, run))
@@ -77,7 +77,7 @@ def _measure(world: World, share: float, surprises: list[str]) -> list[tuple[str
     return runs
 
 
-def _run_lines(runs: Sequence[tuple[str, FlowRun]]) -> list[dict[str, str]]:
+def run_lines(runs: Sequence[tuple[str, FlowRun]]) -> list[dict[str, str]]:
     full = {run.flow: run.seconds for what, run in runs if what == "full"}
     return [
         {
@@ -94,7 +94,7 @@ def _run_lines(runs: Sequence[tuple[str, FlowRun]]) -> list[dict[str, str]]:
     ]
 
 
-def _task_lines(measured: dict[int, list[tuple[str, FlowRun]]]) -> list[dict[str, str]]:
+def task_lines(measured: dict[int, list[tuple[str, FlowRun]]]) -> list[dict[str, str]]:
     """Seconds, rows a second and peak memory of each task of the full runs, size beside size."""
     lines: dict[str, dict[str, str]] = {}
     for size, runs in measured.items():
@@ -115,7 +115,7 @@ def _rows_per_second(run: FlowRun, task: str, seconds: float) -> float | None:
     return rows / seconds if rows and rows >= TELLING_ROWS else None
 
 
-def _values(size: int, what: str, run: FlowRun) -> dict[str, object]:
+def values(size: int, what: str, run: FlowRun) -> dict[str, object]:
     return {
         "accounts": size,
         "flow": run.flow,

@@ -102,9 +102,12 @@ def own_home() -> Iterator[Paths]:
 
 
 @contextmanager
-def new_world(accounts: int, products: int) -> Iterator[World]:
-    """A world with so many accounts in Sales and products in F&O; it is thrown away at the end."""
+def new_world(accounts: int, products: int, contacts: int = 0, quotes: int = 0) -> Iterator[World]:
+    """A world with so many generated records; it is thrown away at the end."""
     if os.environ.get("P2C_DATABASE_URL"):
         raise BenchError("P2C_DATABASE_URL is set: unset it, a measurement has a Postgres of its own.")
-    with own_home() as paths, running_stack(paths, Records(None, accounts, products)) as stack:
+    with (
+        own_home() as paths,
+        running_stack(paths, Records(None, accounts, products, contacts, quotes)) as stack,
+    ):
         yield World(stack, EmbeddedPostgres(paths.home).url(AIRFLOW_DATABASE))

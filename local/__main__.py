@@ -96,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m local", description="Run everything on this machine.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     for name, purpose in (
-        ("demo", "move products and accounts between two stand-ins"),
+        ("demo", "move products, accounts, contacts and quotes between two stand-ins"),
         ("sandbox", "serve the stand-ins in the foreground"),
         ("preflight", "tell what has no map or is missing in the target, without sending anything"),
     ):

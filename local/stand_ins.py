@@ -30,6 +30,8 @@ class Records:
     data: Path | None = None
     accounts: int | None = None
     products: int | None = None
+    contacts: int | None = None
+    quotes: int | None = None
 
     @classmethod
     def named(cls, data: str | None, accounts: int | None, products: int | None) -> Records:
@@ -44,7 +46,13 @@ class Records:
         return cls(folder)
 
     def arguments(self) -> list[str]:
-        said = {"--data": self.data, "--accounts": self.accounts, "--products": self.products}
+        said = {
+            "--data": self.data,
+            "--accounts": self.accounts,
+            "--products": self.products,
+            "--contacts": self.contacts,
+            "--quotes": self.quotes,
+        }
         return [word for name, value in said.items() if value is not None for word in (name, str(value))]
 
     def fingerprint(self) -> str:

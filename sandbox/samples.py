@@ -28,5 +28,11 @@ def records(settings: Settings) -> Iterable[Record]:
         settings.home.mkdir(parents=True, exist_ok=True)
         (settings.home / NOTES).write_text("".join(f"{note}\n" for note in folder.notes), encoding="utf-8")
     else:
-        found = source.generate(settings.accounts, settings.products, settings.seed)
+        found = source.generate(
+            settings.accounts,
+            settings.products,
+            settings.seed,
+            contacts=settings.contacts,
+            quotes=settings.quotes,
+        )
     return found

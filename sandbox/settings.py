@@ -25,6 +25,8 @@ class Settings:
     data: Path | None = None
     accounts: int = 500
     products: int = 200
+    contacts: int | None = None
+    quotes: int | None = None
     seed: int = 1
     sales_port: int = 8081
     finops_port: int = 8082
@@ -48,6 +50,10 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.
     parser.add_argument("--data", type=Path, help="folder of CSVs to start with instead of generated records")
     parser.add_argument("--accounts", type=int, default=500, help="generated accounts (default %(default)s)")
     parser.add_argument("--products", type=int, default=200, help="generated products (default %(default)s)")
+    parser.add_argument(
+        "--contacts", type=int, help="generated contacts (default: in proportion to accounts)"
+    )
+    parser.add_argument("--quotes", type=int, help="generated quotes (default: in proportion to accounts)")
     parser.add_argument("--seed", type=int, default=1, help="seed of the generator (default %(default)s)")
     parser.add_argument("--sales-port", type=int, default=_number(environment, "SANDBOX_SALES_PORT", 8081))
     parser.add_argument("--finops-port", type=int, default=_number(environment, "SANDBOX_FINOPS_PORT", 8082))
@@ -82,6 +88,8 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.
         data=given.data,
         accounts=given.accounts,
         products=given.products,
+        contacts=given.contacts,
+        quotes=given.quotes,
         seed=given.seed,
         sales_port=given.sales_port,
         finops_port=given.finops_port,

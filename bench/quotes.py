@@ -1,0 +1,106 @@
+"""Times the flow of quotes: documents of a header and about five lines each.
+
+    python -m bench quotes --quotes 20000
+
+Products and accounts go before, unmeasured; then all quotes, what we wrote ourselves read back, silence, and a
+share of the quotes revised with another quantity on one line each.
+"""
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench import results
+from bench.changes import sales_client
+from bench.errors import BenchError
+from bench.spine import run_lines, task_lines, values
+from bench.world import FlowRun, World, new_world
+from prospect_to_cash.clients import DataverseClient, Operation
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Exit code 1 when a run sent what it should not have sent."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bench quotes",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--quotes", type=int, default=20_000, help="generated quotes (default %(default)s)")
+    parser.add_argument("--accounts", type=int, default=2_000, help="their customers (default %(default)s)")
+    parser.add_argument(
+        "--products", type=int, default=1_000, help="generated products (default %(default)s)"
+    )
+    parser.add_argument(
+        "--share", type=float, default=0.01, help="share of quotes to change (default %(default)s)"
+    )
+    parser.add_argument("--memory", action="store_true", help="measure a tenth of the quotes as well")
+    parser.add_argument("--out", type=Path, help="append the figures to this file, one JSON object a line")
+    said = parser.parse_args(arguments)
+    measured: dict[int, list[tuple[str, FlowRun]]] = {}
+    surprises: list[str] = []
+    for size in [said.quotes // 10, said.quotes] if said.memory else [said.quotes]:
+        print(f"\n{size:,} quotes, {said.accounts:,} accounts, {said.products:,} products")
+        with new_world(said.accounts, said.products, 0, size) as world:
+            measured[size] = _measure(world, said.share, surprises)
+        results.show(run_lines(measured[size]))
+        results.append(said.out, "quotes", [values(size, what, run) for what, run in measured[size]])
+    print()
+    results.show(task_lines(measured))
+    for surprise in surprises:
+        print(f"\n{surprise}")
+    return 1 if surprises else 0
+
+
+def _measure(world: World, share: float, surprises: list[str]) -> list[tuple[str, FlowRun]]:
+    for flow in ("products", "accounts", "contacts"):
+        world.run(flow)
+    runs = [(what, world.run("quotes")) for what in ("full", "again", "silent")]
+    for what, run in runs[1:]:
+        if run.count("writes"):
+            surprises.append(f"The {what} run wrote {run.count('writes')} times: it should be silent.")
+    if world.stack.stand_ins is None:
+        raise BenchError("The environment names connections to real systems: unset them, this would write.")
+    with sales_client(world.stack.stand_ins) as client:
+        changed = _revise(client, share)
+    run = world.run("quotes")
+    runs.append((f"{share:.0%} changed", run))
+    if not 0 < run.count("updated") <= changed:
+        surprises.append(f"{changed} quotes were changed and {run.count('updated')} documents updated.")
+    return runs
+
+
+def _revise(client: DataverseClient, share: float) -> int:
+    """Set a share of the active quotes back to draft, change one line's quantity, activate them again."""
+    active = [
+        json.loads(row)["quoteid"]
+        for page in client.pages("quotes", ["quoteid"], "statecode eq 1", ["quoteid"])
+        for row in page.rows
+    ]
+    chosen = set(active[:: max(1, round(1 / share))])
+    first: dict[str, tuple[str, float]] = {}
+    columns = ["quotedetailid", "_quoteid_value", "quantity"]
+    for page in client.pages("quotedetails", columns, None, ["quotedetailid"], page_size=5000):
+        for row in map(json.loads, page.rows):
+            if row["_quoteid_value"] in chosen:
+                first.setdefault(row["_quoteid_value"], (row["quotedetailid"], row["quantity"]))
+    for operations in (
+        [
+            Operation("PATCH", "quotes", quote, b'{"statecode": 0, "statuscode": 1}', if_match="*")
+            for quote in first
+        ],
+        [
+            Operation(
+                "PATCH", "quotedetails", line, json.dumps({"quantity": quantity + 1}).encode(), if_match="*"
+            )
+            for line, quantity in first.values()
+        ],
+        [
+            Operation("PATCH", "quotes", quote, b'{"statecode": 1, "statuscode": 2}', if_match="*")
+            for quote in first
+        ],
+    ):
+        refused = [answer for answer in client.write(operations, deadline=300) if answer.kind != "done"]
+        if refused:
+            raise BenchError(f"{len(refused)} changes were refused, the first with: {refused[0].sentence}")
+    return len(first)
