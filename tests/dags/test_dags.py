@@ -28,7 +28,9 @@ def test_a_flow_reads_transforms_loads_and_reports_in_this_order(dags, flow):
     assert stages == ["extract", "transform", "load", "report"]
     assert dag.get_task("report").trigger_rule == "all_done"
     assert dag.max_active_runs == 1
-    assert set(dag.params) == {"dry_run", "full", "force", "retry_rejected"}
+    assert set(dag.params) == {
+        "dry_run", "full", "force", "retry_rejected", "release_brake", "brake_share", "brake_floor",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("flow", cards())
