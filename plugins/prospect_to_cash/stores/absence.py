@@ -53,6 +53,20 @@ def absences(table: RawTable, read_id: int) -> Absences:
         return Absences([key for (key,) in cursor.fetchall()], standing, seen)
 
 
+def numbers_in_key(table: RawTable) -> frozenset[str]:
+    """The key fields that are numbers: a lookup has to write these without quotes."""
+    fields = table.read.key
+    kinds = sql.SQL(", ").join(
+        sql.SQL("json_typeof(payload -> {})").format(sql.Literal(field)) for field in fields
+    )
+    with table.connection, table.connection.cursor() as cursor:
+        cursor.execute(
+            sql.SQL("select {} from {} where env_id = %s limit 1").format(kinds, table.name), (table.env_id,)
+        )
+        found = cursor.fetchone() or ()
+    return frozenset(field for field, kind in zip(fields, found, strict=False) if kind == "number")
+
+
 def bury(cursor: Cursor, table: RawTable, read_id: int, confirmed: list[str], observed_at: object) -> int:
     """Set tombstones on confirmed absences, count one more read on those that stood; returns new ones.
 

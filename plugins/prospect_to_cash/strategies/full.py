@@ -13,7 +13,7 @@ from psycopg2.extensions import cursor as Cursor
 from prospect_to_cash.clients.literals import is_guid
 from prospect_to_cash.clients.pages import Page
 from prospect_to_cash.errors import Misconfigured, Unavailable
-from prospect_to_cash.stores.absence import absences, bury
+from prospect_to_cash.stores.absence import absences, bury, numbers_in_key
 from prospect_to_cash.stores.coverage import Reading
 from prospect_to_cash.stores.keys import key_values
 from prospect_to_cash.stores.raw_store import Landed
@@ -84,13 +84,18 @@ def land_rest(
 
 def confirmations(job: Extraction, keys: list[str]) -> Iterator[Page]:
     """Those of the keys that the source still has, asked one by one: pages can shift under a read."""
+    numbers = numbers_in_key(job.table)
     for start in range(0, len(keys), LOOKUP_AT_ONCE):
         asked = [key_values(job.read.key, key) for key in keys[start : start + LOOKUP_AT_ONCE]]
         observed_at = datetime.now(UTC)
-        rows = list(job.client.lookup(job.read.entity, [_typed(key) for key in asked], job.read.select))
+        rows = list(
+            job.client.lookup(job.read.entity, [_typed(key, numbers) for key in asked], job.read.select)
+        )
         yield Page(rows=rows, observed_at=observed_at)
 
 
-def _typed(key: dict[str, str]) -> dict[str, Any]:
-    """A record's one key field that holds a GUID is compared as such, which stands without quotes."""
-    return {name: UUID(value) if len(key) == 1 and is_guid(value) else value for name, value in key.items()}
+def _typed(key: dict[str, str], numbers: frozenset[str]) -> dict[str, Any]:
+    """The key as a filter has to write it: numbers, and a record's one key field that holds a GUID, without quotes."""
+    if len(key) == 1:
+        key = {name: UUID(value) if is_guid(value) else value for name, value in key.items()}  # type: ignore[misc]
+    return {name: int(value) if name in numbers else value for name, value in key.items()}
