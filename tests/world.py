@@ -101,12 +101,18 @@ class World:
     """Both systems, the staging database, and the flows."""
 
     def __init__(
-        self, home: Path, database_url: str, airflow_url: str, extra_env: dict[str, str] | None = None
+        self,
+        home: Path,
+        database_url: str,
+        airflow_url: str,
+        extra_env: dict[str, str] | None = None,
+        companies: tuple[str, ...] = ("usmf",),
     ) -> None:
         self.home = home
         self.database_url = database_url
         self.airflow_url = airflow_url
         self.extra_env = extra_env or {}
+        self.companies = companies
         self._process: subprocess.Popen | None = None
 
     def start_sandbox(self, *arguments: str) -> None:
@@ -142,7 +148,9 @@ class World:
         """What a task finds in its environment."""
         connections = {
             "AIRFLOW_CONN_D365_SALES": self._d365("d365_sales", self.sales.root, {}),
-            "AIRFLOW_CONN_D365_FINOPS": self._d365("d365_finops", self.finops.root, {"companies": ["usmf"]}),
+            "AIRFLOW_CONN_D365_FINOPS": self._d365(
+                "d365_finops", self.finops.root, {"companies": list(self.companies)}
+            ),
             "AIRFLOW_CONN_STAGING_DB": self._staging(),
         }
         return {

@@ -1,0 +1,172 @@
+"""Two business units of one Sales stand for two companies of F&O; each test starts from where the one before it
+left both systems."""
+
+import json
+
+import pytest
+
+from local.environment import SAMPLE_VARS
+from sandbox.records.reference import BUSINESS_UNITS
+from tests.flows.test_accounts import account, currency
+from tests.flows.test_quotes import HEADERS, in_step, newest, quotation_lines, told
+from tests.world import World
+
+pytestmark = pytest.mark.slow
+
+GERMAN = BUSINESS_UNITS["demf"]
+FLOWS = ("products", "accounts", "contacts", "quotes")
+UNMAPPED = "7d4f0c5e-6a1b-4c6e-9f3e-2000000000{:02}"
+
+
+@pytest.fixture(scope="module")
+def world(database, airflow, tmp_path_factory):
+    """Both systems with sample records of every kind and both companies, nothing moved yet."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tests.world._DAGS", {})  # business units are read only where companies come from them
+        env = {"P2C_DBT_VARS": json.dumps({**SAMPLE_VARS, "line_discount": "line_item"})}
+        world = World(tmp_path_factory.mktemp("world"), database, "", env, companies=("usmf", "demf"))
+        world.start_sandbox("--accounts", "100", "--products", "60")
+        yield world
+        world.stop()
+
+
+@pytest.fixture(scope="module")
+def strange(world) -> str:
+    """Number of an account of a business unit that stands for no company."""
+    unit, team = UNMAPPED.format(1), UNMAPPED.format(2)
+    root = next(
+        row for row in world.sales.rows("businessunits") if row["_parentbusinessunitid_value"] is None
+    )
+    world.sales.send("POST", "businessunits", {
+        "businessunitid": unit, "name": "Northwind France",
+        "parentbusinessunitid@odata.bind": f"/businessunits({root['businessunitid']})",
+    })  # fmt: skip
+    world.sales.send("POST", "teams", {
+        "teamid": team, "name": "Northwind France", "businessunitid@odata.bind": f"/businessunits({unit})",
+    })  # fmt: skip
+    account(world, 1, **{"ownerid@odata.bind": f"/teams({team})"})
+    return "NEW-0001"
+
+
+@pytest.fixture(scope="module")
+def first(world, strange) -> dict[str, dict]:
+    """Reports of the first run of every flow, by flow."""
+    return {flow: world.run(flow) for flow in FLOWS}
+
+
+def units(world, entity: str, number: str) -> dict[str, str]:
+    """{number: business unit} of records of Sales."""
+    return {row[number]: row["_owningbusinessunit_value"] for row in world.sales.rows(entity) if row[number]}
+
+
+def companies(world, entity: str, number: str) -> dict[str, list[str]]:
+    """{number: companies} of records of F&O."""
+    found: dict[str, list[str]] = {}
+    for row in world.finops.rows(entity):
+        found.setdefault(row[number], []).append(row["dataAreaId"])
+    return found
+
+
+def company_of(unit: str) -> list[str]:
+    return ["demf"] if unit == GERMAN.guid else ["usmf"]
+
+
+def test_every_customer_is_in_the_company_of_its_accounts_business_unit_and_in_no_other(world, first):
+    said = units(world, "accounts", "accountnumber")
+    there = {
+        number: where for number, where in companies(world, "CustomersV3", "CustomerAccount").items() if number in said
+    }  # fmt: skip
+
+    assert len(there) > 80
+    assert there == {number: company_of(said[number]) for number in there}
+    assert list(there.values()).count(["demf"]) > 5
+
+
+def test_contact_persons_are_in_the_company_of_their_account(world, first):
+    parties = {row["PartyNumber"]: row["dataAreaId"] for row in world.finops.rows("CustomersV3")}
+    people = [
+        row
+        for row in world.finops.rows("CDSContactPersons")
+        if row["IsContactPersonExternallyMaintained"] == "Yes"
+    ]
+
+    assert [row["dataAreaId"] for row in people] == [parties[row["AssociatedPartyNumber"]] for row in people]
+    assert sum(row["dataAreaId"] == "demf" for row in people) > 1
+    (role,) = [row for row in people if row["LastName"] == "Influencer"]
+    assert (role["dataAreaId"], role["DecisionMakingRoleCode"]) == ("demf", "Influencer")
+
+
+def test_quotes_are_in_the_company_of_their_customer_and_add_up_to_the_cent(world, first):
+    customers = companies(world, "CustomersV3", "CustomerAccount")
+    headers = world.finops.rows(HEADERS)
+
+    assert [[row["dataAreaId"]] for row in headers] == [
+        customers[row["RequestingCustomerAccountNumber"]] for row in headers
+    ]
+    assert companies(world, HEADERS, "SalesQuotationNumber")["QUO-X-GERMAN"] == ["demf"]
+    assert first["quotes"]["rejected"] == {}
+    assert {
+        number: (ours, theirs) for number, (ours, theirs) in in_step(world).items() if ours != theirs
+    } == {}
+
+
+def test_a_product_of_both_companies_is_one_product_with_a_price_item_for_each(world, first):
+    released = companies(world, "SellableReleasedProducts", "ProductNumber")
+    both = [number for number, where in released.items() if len(where) == 2]
+    products = world.sales.rows("products")
+    assert len(both) > 1
+    assert len({row["productnumber"] for row in products}) == len(products)
+
+    for number in both:
+        (product,) = [row for row in products if row["productnumber"] == number]
+        items = world.sales.rows("productpricelevels", filter=f"_productid_value eq {product['productid']}")
+        assert {row["_transactioncurrencyid_value"] for row in items} == {
+            currency(world, "USD"), currency(world, "EUR")
+        }, number  # fmt: skip
+
+
+def test_a_quote_with_a_product_that_its_company_does_not_sell_is_held_by_name(world, first):
+    assert first["quotes"]["held"]["quote_line_product_not_released"] == 1
+    assert "QUO-X-NOT-SOLD-IN-DE" in told(world, first["quotes"])["held", "quote_line_product_not_released"]
+    assert "QUO-X-NOT-SOLD-IN-DE" not in companies(world, HEADERS, "SalesQuotationNumber")
+
+
+def test_an_account_of_a_business_unit_that_stands_for_no_company_is_held_with_the_units_name(
+    world, first, strange
+):
+    assert first["accounts"]["held"]["company_unmapped"] == 1
+    said = told(world, first["accounts"])["held", "company_unmapped"]
+    assert strange in said
+    assert "Northwind France" in said
+    assert strange not in companies(world, "CustomersV3", "CustomerAccount")
+
+
+def test_an_account_that_moves_to_another_unit_after_delivery_is_held_and_nothing_is_doubled(world, first):
+    quote = newest(world, "QUO-X-GERMAN")
+    moved = quote["_customerid_value"]
+    (number,) = [row["accountnumber"] for row in world.sales.rows("accounts", filter=f"accountid eq {moved}")]
+    people = world.sales.rows("contacts", filter=f"_parentcustomerid_value eq {moved} and statecode eq 0")
+    before = [count(world, entity) for entity in ("CustomersV3", "CDSContactPersons", HEADERS)]
+    assert people
+    team = BUSINESS_UNITS["usmf"].team
+    world.sales.send("PATCH", f"accounts({moved})", {"ownerid@odata.bind": f"/teams({team})"})
+    world.finops.forget()
+
+    held = {flow: world.run(flow) for flow in FLOWS[1:]}
+
+    assert [write for write in world.finops.writes() if write["status"] < 300] == []
+    assert [count(world, entity) for entity in ("CustomersV3", "CDSContactPersons", HEADERS)] == before
+    assert number in told(world, held["accounts"])["held", "key_changed"]
+    assert held["accounts"]["held"]["key_changed"] == 1
+    assert "QUO-X-GERMAN" in told(world, held["quotes"])["held", "key_changed"]
+
+    world.sales.send("PATCH", f"accounts({moved})", {"ownerid@odata.bind": f"/teams({GERMAN.team})"})
+    world.finops.forget()
+    for flow in FLOWS[1:]:
+        assert "key_changed" not in world.run(flow)["held"], flow
+    assert world.finops.writes() == []
+    assert len(quotation_lines(world, "QUO-X-GERMAN", "demf")) == 2
+
+
+def count(world, entity: str) -> int:
+    return len(world.finops.rows(entity))
