@@ -84,7 +84,9 @@ def test_a_parent_account_of_another_company_does_not_pay(fresh_warehouse):
 
 
 @pytest.mark.rule("accounts", "customer_similar")
-def test_a_customer_of_the_same_name_and_city_under_another_number_is_shown_and_the_account_goes(fresh_warehouse):
+def test_a_customer_of_the_same_name_and_city_under_another_number_is_shown_and_the_account_goes(
+    fresh_warehouse,
+):
     alike = fresh_warehouse.account(1, name="Next-Door Bike Store", address1_city="Reno")
     elsewhere = fresh_warehouse.account(2, name="Next-Door Bike Store", address1_city="Sparks")
     nowhere = fresh_warehouse.account(3, name="Next-Door Bike Store", address1_city=None)
@@ -96,7 +98,9 @@ def test_a_customer_of_the_same_name_and_city_under_another_number_is_shown_and_
     fresh_warehouse.build("accounts")
 
     assert fresh_warehouse.violations("accounts", alike) == {"customer_similar": "warn"}
-    said = fresh_warehouse.one("select value from validation.violations_accounts where source_key = %s", alike)
+    said = fresh_warehouse.one(
+        "select value from validation.violations_accounts where source_key = %s", alike
+    )
     assert said == "US-001"
     assert fresh_warehouse.envelope("finops__accounts", alike)["operation"] == "upsert"
     assert fresh_warehouse.violations("accounts", elsewhere) == {}
@@ -106,7 +110,9 @@ def test_a_customer_of_the_same_name_and_city_under_another_number_is_shown_and_
 def test_a_customer_under_the_accounts_own_number_is_no_other_one(fresh_warehouse):
     key = fresh_warehouse.account(1)
     row = {"dataAreaId": "usmf", "CustomerAccount": "a-0001", "IsExternallyMaintained": "No"}
-    fresh_warehouse.land("finops", "CustomersV3", {**row, "OrganizationName": "Account 1", "AddressCity": "Reno"})
+    fresh_warehouse.land(
+        "finops", "CustomersV3", {**row, "OrganizationName": "Account 1", "AddressCity": "Reno"}
+    )
 
     fresh_warehouse.build("accounts")
 
