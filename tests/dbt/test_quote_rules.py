@@ -167,6 +167,24 @@ def keys(warehouse):
             "LineAmount": 20.5,
         },
     )
+    renumbered = warehouse.account(50, accountnumber="A-NEW")
+    warehouse.run(
+        """
+        insert into sync.identity (env_id, entity, source_key, company, target_key, answer, pinned_run)
+        values ('erp.example', 'CustomersV3', %s, 'demf', '{"dataAreaId": "demf", "CustomerAccount": "A-OLD"}', '{}', 1)
+        """,
+        renumbered,
+    )
+    landed["for a renumbered customer"] = warehouse.quote(
+        38, 0, _customerid_value=renumbered, totallineitemamount=21
+    )
+    warehouse.quote_line(38, 1, _productid_value=guid("product", 3))
+    landed["strange line"] = warehouse.quote(38)
+    landed["changed since"] = warehouse.quote(39)
+    for n, number, amount in ((38, 99, 5), (39, 1, 20.5), (39, 99, 5)):
+        row = {"dataAreaId": "usmf", "SalesQuotationNumber": f"QUO-{n:04}", "LineCreationSequenceNumber": number}
+        warehouse.land("finops", "CDSSalesQuotationLines", {**row, "LineAmount": amount})
+    warehouse.quote(39)
     warehouse.build("quotes", max_blocked_share=1.0)
     return landed
 
@@ -289,6 +307,13 @@ def test_a_quote_for_a_contact_waits_for_the_contact_as_a_customer(warehouse, ke
     assert header["body"]["RequestingCustomerAccountNumber"].startswith("CON-")
 
 
+def test_a_quote_goes_to_the_number_and_company_that_its_customer_was_delivered_under(warehouse, keys):
+    header = warehouse.envelope("finops__quotes", keys["for a renumbered customer"])
+
+    assert header["body"]["RequestingCustomerAccountNumber"] == "A-OLD"
+    assert header["company"] == "demf"
+
+
 def test_a_deleted_line_is_not_sent(warehouse, keys):
     assert list(lines(warehouse, keys["deleted line"])) == [1]
 
@@ -363,3 +388,16 @@ def test_no_line_amount_is_lost_on_the_way(warehouse, keys):
     )
 
     assert amount == Decimal(42)
+
+
+@pytest.mark.rule("quotes", "quotation_line_unknown")
+def test_a_line_that_somebody_added_to_the_quotation_is_told(warehouse, keys):
+    row = warehouse.rows(
+        "select broken_rule, field from validation.violations_quotes where source_key = %s", keys["strange line"]
+    )
+
+    assert row == [{"broken_rule": "quotation_line_unknown", "field": "line 99"}]
+
+
+def test_a_quotation_that_was_read_before_the_quote_changed_is_not_compared(warehouse, keys):
+    assert warehouse.violations("quotes", keys["changed since"]) == {}

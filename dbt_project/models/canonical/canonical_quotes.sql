@@ -43,24 +43,49 @@ spellings as (
 
 ),
 
-customers as (
+-- a customer stays the one it was delivered as: a number or company that changes later is held in its own flow
+delivered_customers as (
 
     select
-        source_key as customer_id,
-        account_number as customer_number,
+        record_key,
+        customer_account,
+        company
+    from {{ ref('stg_sync__identities') }}
+    where entity = 'CustomersV3' and customer_account is not null
+
+),
+
+masters as (
+
+    select
+        source_key,
+        account_number as number,
         account_name as customer_name,
         company,
         'accounts:' || source_key as customer_reference
     from {{ ref('canonical_accounts') }}
     union all
     select
-        source_key as customer_id,
-        contact_number as customer_number,
+        source_key,
+        contact_number as number,
         null::text as customer_name,
         company,
         'contact_customers:' || source_key as customer_reference
     from {{ ref('canonical_contacts') }}
     where becomes = 'customer'
+
+),
+
+customers as (
+
+    select
+        masters.source_key as customer_id,
+        coalesce(delivered_customers.customer_account, masters.number) as customer_number,
+        masters.customer_name,
+        coalesce(delivered_customers.company, masters.company) as company,
+        masters.customer_reference
+    from masters
+    left join delivered_customers on delivered_customers.record_key = masters.source_key
 
 ),
 

@@ -6,6 +6,7 @@ with source as (
         entity,
         source_key,
         company,
+        target_key,
         answer
     from {{ source('sync', 'identity') }}
     where
@@ -22,6 +23,7 @@ renamed as (
         entity,
         source_key as record_key,
         company,
+        target_key ->> 'CustomerAccount' as customer_account,
 
         -- attributes
         coalesce(answer ->> 'PartyNumber', answer ->> 'ContactPersonPartyNumber') as party_number
