@@ -1,4 +1,4 @@
-"""A flow of two writes over hand-made relations, to watch plan and ledger without dbt."""
+"""A flow of some writes over hand-made relations, to watch plan and ledger without dbt."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ CARD = FlowCard(
     reads=(),
     writes=(
         Write("things", "finops", "Things", ("Id",), target_set="Things", principal=True),
+        Write("marks", "finops", "Things", ("Id",), target_set="Things", creates=False),
         Write("parts", "finops", "Parts", ("Id",), target_set="Parts", gone="delete"),
         Write("people", "finops", "People", ("Id",), target_set="People", gone={"IsInactive": "Yes"}),
     ),
@@ -123,6 +124,7 @@ def staging(empty_database: str) -> str:
                 create table validation.violations_things (
                     source_key text, record text, company text, broken_rule text, effect text, field text, value text);
                 create table outbound.outbound_finops__things ({ENVELOPE});
+                create table outbound.outbound_finops__marks ({ENVELOPE});
                 create table outbound.outbound_finops__parts ({ENVELOPE});
                 create table outbound.outbound_finops__people ({ENVELOPE});
                 """
@@ -138,7 +140,7 @@ def flow(staging: str) -> Iterator[Flow]:
             cursor.execute(
                 """
                 truncate canonical.canonical_things, validation.violations_things, outbound.outbound_finops__things,
-                    outbound.outbound_finops__parts, outbound.outbound_finops__people,
+                    outbound.outbound_finops__marks, outbound.outbound_finops__parts, outbound.outbound_finops__people,
                     sync.ledger, sync.identity, sync.run, sync.attempt, sync.builds
                     cascade
                 """

@@ -110,6 +110,19 @@ def test_a_key_that_changes_after_acceptance_is_held_and_makes_no_second_record(
     assert flow.planned(flow.plan())[("things", "a")][0::3] == ("held", "key_changed")
 
 
+def test_a_second_write_never_goes_to_a_record_that_was_not_delivered_as_this_one(flow):
+    flow.record("a")
+    flow.say("things", "a", {"Name": "A"})
+    flow.accept(flow.plan())
+    flow.say("things", "a", {"Name": "A"}, target_key={"dataAreaId": "usmf", "Id": "other"})
+    flow.say("marks", "a", {"Mark": 1}, ("things:a",), target_key={"dataAreaId": "usmf", "Id": "other"})
+
+    assert flow.planned(flow.plan())[("marks", "a")][0::3] == ("held", "key_changed")
+
+    flow.say("marks", "a", {"Mark": 1}, ("things:a",), target_key={"Number": 7})
+    assert flow.planned(flow.plan())[("marks", "a")][0] == "planned"
+
+
 def test_a_key_may_change_as_long_as_nothing_was_accepted_under_it(flow):
     flow.record("a")
     flow.say("things", "a", {"Name": "A"})

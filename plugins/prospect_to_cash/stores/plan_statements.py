@@ -24,9 +24,15 @@ with compared as (
             where parent.accepted_at > known.changed_at
         ) as is_resting,
         case
-            when not %(creates)s then null
-            when pinned.source_key is null then 'key_taken'
-            when pinned.target_key <> said.target_key then 'key_changed'
+            when %(creates)s and pinned.source_key is null then 'key_taken'
+            when %(creates)s and pinned.target_key <> said.target_key then 'key_changed'
+            -- what another write creates may be found by other properties, never by other values of the same ones
+            when pinned.target_key <> said.target_key and exists (
+                select 1
+                from jsonb_each(pinned.target_key) as was
+                inner join jsonb_each(said.target_key) as now_said on now_said.key = was.key
+                where now_said.value <> was.value
+            ) then 'key_changed'
         end as broken_identity
     from {outbound} as said
     left join sync.ledger as known
@@ -34,8 +40,7 @@ with compared as (
     left join sync.plan as doubtful
         on known.state = 'in_doubt' and doubtful.run_id = known.in_doubt_run and doubtful.seq = known.in_doubt_seq
     left join sync.identity as pinned
-        on %(creates)s and pinned.env_id = %(env)s and pinned.entity = %(entity)s
-        and pinned.source_key = said.source_key
+        on pinned.env_id = %(env)s and pinned.entity = %(entity)s and pinned.source_key = said.source_key
 
 ),
 
