@@ -388,7 +388,10 @@ class Lane:
         found = self.systems.found(place, dataAreaId="usmf", SalesQuotationNumber=f"QUO-{self.own[n]:04}")
         status = self.random.choice(("Sent", "Confirmed", "Created"))
         if found:
+            # read by every run of the quotes: what changes behind its back is refused by the real system, and rests
+            self.systems.lane = None
             self.systems.put(place, found[0], {"SalesQuotationStatus": status})
+            self.systems.lane = self.number
         if found and self.random.random() < 0.5:
             return status, self.random.choice(
                 (self.quote_rename, self.quote_line_more, self.quote_line_less)

@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from tests.dbt.flow_runs import VARS, FlowRuns
@@ -22,8 +22,8 @@ from tests.dbt.target import Demand
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3000)]
 
 FLOWS = ("products", "accounts", "contacts", "quotes")
-ROUNDS = 6
-LANES = 35
+ROUNDS = 5
+LANES = 41
 # What has to occur so that the round trip was looked at: by write and outcome of its plan rows.
 OCCURS = {
     ("account_numbers", "updated"), ("accounts", "created"), ("accounts", "updated"), ("accounts", "held"),
@@ -85,8 +85,9 @@ def test_any_order_of_flows_and_windows_ends_as_the_natural_order_does(mappable_
     done: Counter[tuple[str, str]] = Counter()
     compared = 0
 
+    @seed(20)
     @settings(
-        max_examples=ROUNDS, derandomize=True, database=None, deadline=None, phases=[Phase.generate],
+        max_examples=ROUNDS, database=None, deadline=None, phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )  # fmt: skip
     @given(rounds)
@@ -100,7 +101,7 @@ def test_any_order_of_flows_and_windows_ends_as_the_natural_order_does(mappable_
                 if lane.is_named_in(str(error)):
                     error.add_note("\n  ".join([f"{lane.name}, asleep {sorted(lane.asleep)}", *lane.history]))
             raise
-        seen.update((drawn.is_in_step, drawn.runs, seed) for seed in drawn.lanes)
+        seen.update((drawn.is_in_step, drawn.runs, lane_seed) for lane_seed in drawn.lanes)
 
     ends_as_the_natural_order_does()
 
@@ -114,8 +115,8 @@ def one_round(warehouse, drawn: Round, lanes: list[Lane], done: Counter[tuple[st
     for _, undo in CODE_MAPS.values():
         warehouse.run(undo)
     systems = Systems(warehouse.reads)
-    for n, seed in enumerate(drawn.lanes):
-        lanes.append(Lane(seed, n, len(drawn.runs), systems, drawn.is_in_step))
+    for n, lane_seed in enumerate(drawn.lanes):
+        lanes.append(Lane(lane_seed, n, len(drawn.runs), systems, drawn.is_in_step))
     with FlowRuns(warehouse, systems) as runs:
         if drawn.is_in_step:
             for flow in FLOWS:
