@@ -198,7 +198,7 @@ class Demand:
                     f"{write.name}:{row['source_key']} is gone and still there"
                 )
 
-    def state(self) -> dict[str, tuple[str, str]]:
+    def state(self) -> dict[str, tuple[str, Row]]:
         """{write and source key: (target key, body)} of what can go now, in words that do not depend on numbers given."""
         persons = {}
         for row in self.systems.rows["finops", "ContactPersons"].values():
@@ -222,7 +222,7 @@ class Demand:
                 body = json.loads(str(row["body"]))
                 if "ContactPersonId" in body:
                     body["ContactPersonId"] = named[persons[body["ContactPersonId"]]]
-                state[name] = (str(row["target_key"]), str(sorted(body.items())))
+                state[name] = (str(row["target_key"]), body)
         return state
 
 

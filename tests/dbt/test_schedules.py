@@ -174,7 +174,7 @@ def compare(demand: Demand, here: dict, there_demand: Demand, there: dict) -> in
 
     Left out are the stated exceptions, and what requires one of them: records whose delivered key or locked document
     stands against a change, products that vanished and are kept for some reads, contacts that are customers because
-    they were delivered as such once, and accounts whose primary contact is a contact person no more.
+    they were delivered as such once, and references to a primary contact that is a contact person no more.
     """
     gone = demand.systems.absent["finops", "SellableReleasedProducts"]
     customers = {name.partition(":")[2] for name in here if name.startswith("contact_customers:")}
@@ -187,6 +187,9 @@ def compare(demand: Demand, here: dict, there_demand: Demand, there: dict) -> in
         if name not in rows:
             return False
         row = rows[name]
+        person = here.get(name, ("", {}))[1].get("ContactPersonId")
+        if person and f"contact_persons:{person}" not in here:
+            return True
         requires = {*row["requires"], *(demand.rows.get(name) or row)["requires"]}
         return row["document"] in documents or any(excepted(needed) for needed in requires)
 
