@@ -75,7 +75,7 @@ class Write:
     holds a GUID key (Sales only), ``creates`` false means that the record must exist already,
     ``read_back`` the properties of a created record that are kept beside its identity.
     ``assigned`` are key properties that the target assigns where they are left out, ``find_by`` the
-    body's properties by which a create whose answer was lost is then found again. ``gone`` says
+    body's properties by which such a record is found again, and ``find_only`` what it must say to be ours. ``gone`` says
     what becomes of a part that its document has no more: ``delete``, a body such as
     ``{IsInactive: "Yes"}``, or nothing. The creates of a ``principal`` write count as created
     records; so does the write that is named like the flow.
@@ -93,6 +93,7 @@ class Write:
     read_back: tuple[str, ...] = ()
     assigned: tuple[str, ...] = ()
     find_by: tuple[str, ...] = ()
+    find_only: Mapping[str, object] | None = None
     gone: str | Mapping[str, object] | None = None
     principal: bool = False
 
@@ -306,6 +307,10 @@ def _write(where: str, entry: object, flow: str) -> Write:
     if write.gone not in (None, "delete") and not (isinstance(write.gone, dict) and write.gone):
         raise CardError(
             f"{where}: 'gone' is delete, or the body that tells the target so, such as {{IsInactive: \"Yes\"}}."
+        )
+    if write.find_only is not None and not (write.assigned and isinstance(write.find_only, dict)):
+        raise CardError(
+            f"{where}: 'find_only' goes with 'assigned' and is a mapping, such as {{IsExternallyMaintained: \"Yes\"}}."
         )
     if write.assigned and not (write.find_by and set(write.assigned) <= set(write.key)):
         raise CardError(

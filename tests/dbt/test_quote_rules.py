@@ -179,12 +179,16 @@ def keys(warehouse):
         38, 0, _customerid_value=renumbered, totallineitemamount=21
     )
     warehouse.quote_line(38, 1, _productid_value=guid("product", 3))
-    landed["strange line"] = warehouse.quote(38)
-    landed["changed since"] = warehouse.quote(39)
-    for n, number, amount in ((38, 99, 5), (39, 1, 20.5), (39, 99, 5)):
-        row = {"dataAreaId": "usmf", "SalesQuotationNumber": f"QUO-{n:04}", "LineCreationSequenceNumber": number}
+    landed["strange line"] = warehouse.quote(40)
+    landed["changed since"] = warehouse.quote(41)
+    for n, number, amount in ((40, 99, 5), (41, 1, 20.5), (41, 99, 5)):
+        row = {
+            "dataAreaId": "usmf",
+            "SalesQuotationNumber": f"QUO-{n:04}",
+            "LineCreationSequenceNumber": number,
+        }
         warehouse.land("finops", "CDSSalesQuotationLines", {**row, "LineAmount": amount})
-    warehouse.quote(39)
+    warehouse.quote(41)
     warehouse.build("quotes", max_blocked_share=1.0)
     return landed
 
@@ -393,7 +397,8 @@ def test_no_line_amount_is_lost_on_the_way(warehouse, keys):
 @pytest.mark.rule("quotes", "quotation_line_unknown")
 def test_a_line_that_somebody_added_to_the_quotation_is_told(warehouse, keys):
     row = warehouse.rows(
-        "select broken_rule, field from validation.violations_quotes where source_key = %s", keys["strange line"]
+        "select broken_rule, field from validation.violations_quotes where source_key = %s",
+        keys["strange line"],
     )
 
     assert row == [{"broken_rule": "quotation_line_unknown", "field": "line 99"}]

@@ -72,7 +72,8 @@ class Warehouse:
                 f"""
                 insert into raw.{read.name} (env_id, key, payload, content_hash, observed_at) values %s
                 on conflict (env_id, key) do update set
-                    payload = excluded.payload, deleted_at = null, absent_reads = 0,
+                    payload = excluded.payload, observed_at = excluded.observed_at, deleted_at = null,
+                    absent_reads = 0,
                     landed_xid = pg_current_xact_id()
                 """,
                 [

@@ -284,3 +284,24 @@ def test_the_primary_contact_and_the_paying_account_of_a_customer_go_in_a_second
     world.finops.forget()
     world.run("accounts", full=True)
     assert world.finops.writes() == []
+
+
+def test_a_contact_person_that_an_earlier_integration_brought_is_adopted_and_not_doubled(world, homes):
+    known = {
+        "dataAreaId": "usmf",
+        "AssociatedPartyNumber": party(world, 1),
+        "FirstName": "Ann",
+        "LastName": "New 60",
+        "PrimaryEmailAddress": "ann60@example.com",
+    }
+    world.finops.send("POST", "CDSContactPersons", {**known, "IsContactPersonExternallyMaintained": "Yes"})
+    own = {**known, "LastName": "New 61", "PrimaryEmailAddress": "ann61@example.com"}
+    world.finops.send("POST", "CDSContactPersons", own)
+    contact(world, 60, homes[0], department="Stores")
+    contact(world, 61, homes[0])
+
+    world.run("contacts")
+
+    assert person(world, 60)["EmploymentDepartment"] == "Stores"
+    rows = world.finops.rows("CDSContactPersons", filter="LastName eq 'New 61'")
+    assert sorted(row["IsContactPersonExternallyMaintained"] for row in rows) == ["No", "Yes"]

@@ -65,7 +65,8 @@ quotation_totals as (
         company,
         lower(quotation_number) as folded_number,
         line_number,
-        line_amount
+        line_amount,
+        observed_at
     from {{ ref('stg_finops__cds_sales_quotation_lines') }}
     where not is_deleted
 
@@ -286,6 +287,39 @@ own_unmapped as (
 
 ),
 
+-- when Sales was last seen to say something else: a quotation line that was seen before that is not comparable
+said_at as (
+
+    select
+        quotes.source_key,
+        greatest(max(revisions.observed_at), max(lines.observed_at)) as observed_at
+    from quotes
+    inner join {{ ref('stg_sales__quotes') }} as revisions on revisions.source_key = quotes.quote_id
+    left join {{ ref('stg_sales__quotedetails') }} as lines on lines.quote_id = quotes.quote_id
+    group by quotes.source_key
+
+),
+
+-- lines that somebody added to the quotation in Finance and Operations
+strange_lines as (
+
+    select
+        checked.source_key,
+        'quotation_line_unknown' as broken_rule,
+        'line ' || quotation_totals.line_number as field,
+        '' as value
+    from checked
+    inner join said_at on said_at.source_key = checked.source_key
+    inner join quotation_totals
+        on quotation_totals.company = checked.company and quotation_totals.folded_number = checked.source_key
+        and quotation_totals.observed_at > said_at.observed_at
+    where not exists (
+        select 1 from lines
+        where lines.quote_key = checked.source_key and lines.line_number = quotation_totals.line_number
+    )
+
+),
+
 -- the amount of a delivered line as Finance and Operations computed it
 amounts as (
 
@@ -299,6 +333,8 @@ amounts as (
     inner join quotation_totals
         on quotation_totals.company = checked.company and quotation_totals.folded_number = checked.source_key
         and quotation_totals.line_number = lines.line_number
+    inner join said_at
+        on said_at.source_key = checked.source_key and quotation_totals.observed_at > said_at.observed_at
     where round(quotation_totals.line_amount, 2) <> round(lines.net_amount, 2)
 
 ),
@@ -349,6 +385,8 @@ broken as (
     select * from own_unmapped
     union all
     select * from amounts
+    union all
+    select * from strange_lines
     union all
     select * from poison
 

@@ -132,8 +132,12 @@ class Delivery:
         plan_rows.put_aside(self.connection, self.assignment.run_id, aside)
         for _, state, _ in aside:
             self.tally.count(state)
-        look_up = [item for item in items if item.creating and (self.write.id or item.row.confirm)]
-        return self._adopt(look_up) + [item for item in items if item not in look_up] if look_up else items
+        asks_first = self.write.id or self.write.assigned
+        look_up = [item for item in items if item.creating and (asks_first or item.row.confirm)]
+        if not look_up:
+            return items
+        left = self._adopt(look_up) + [item for item in items if item not in look_up]
+        return sorted(left, key=lambda item: item.row.seq)
 
     def _referred(self, rows: Sequence[PlanRow]) -> dict[references.Reference, str]:
         wanted = {ref for row in rows for ref in references.wanted(row.changes, row.target_key, row.answer)}
@@ -197,7 +201,13 @@ class Delivery:
 
         A record that the target numbered itself counts only if no other of our records has its number.
         """
-        more = [*self.write.read_back, *self.write.key, *([self.write.id] if self.write.id else [])]
+        must_say = self.write.find_only or {}
+        more = [
+            *self.write.read_back,
+            *self.write.key,
+            *must_say,
+            *([self.write.id] if self.write.id else []),
+        ]
         select = adopt.properties([item.body for item in items], more)
         searched = {item.row.seq: item.searched(self.write, self.client.EMPTY) for item in items}
         found: dict[int, dict[str, Any]] = {}
@@ -218,7 +228,15 @@ class Delivery:
                 )
             for seq, key in alike.items():
                 group = records.get(folded(key), [])
-                free = [record for record in group if not assigned or str(record[assigned[0]]) not in taken]
+                free = [
+                    record
+                    for record in group
+                    if not assigned
+                    or (
+                        str(record[assigned[0]]) not in taken
+                        and all(record.get(name) == value for name, value in must_say.items())
+                    )
+                ]
                 if free:
                     found[seq] = free[0]
                     taken |= {str(free[0][name]) for name in assigned}

@@ -4,6 +4,7 @@ with source as (
         raw.key,
         raw.deleted_at,
         raw.absent_reads,
+        raw.observed_at,
         r.*
     from {{ source('finops', 'cds_sales_quotation_lines') }} as raw,
         json_to_record(raw.payload) as r (
@@ -27,6 +28,9 @@ renamed as (
 
         -- attributes
         {{ safe_decimal('"LineAmount"') }} as line_amount,
+
+        -- versions
+        observed_at,
 
         -- fate
         deleted_at is not null as is_deleted,

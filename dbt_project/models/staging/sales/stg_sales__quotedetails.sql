@@ -4,6 +4,7 @@ with source as (
         raw.key,
         raw.deleted_at,
         raw.absent_reads,
+        raw.observed_at,
         r.*
     from {{ source('sales', 'quotedetails') }} as raw,
         json_to_record(raw.payload) as r (
@@ -52,6 +53,7 @@ renamed as (
         ({{ safe_timestamp('requestdeliveryby') }} at time zone 'UTC')::date as requested_on,
 
         -- versions
+        observed_at,
         {{ unreadable({
             "_quoteid_value": "uuid",
             "_productid_value": "uuid",

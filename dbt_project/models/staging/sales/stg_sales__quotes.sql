@@ -4,6 +4,7 @@ with source as (
         raw.key,
         raw.deleted_at,
         raw.absent_reads,
+        raw.observed_at,
         r.*
     from {{ source('sales', 'quotes') }} as raw,
         json_to_record(raw.payload) as r (
@@ -66,6 +67,7 @@ renamed as (
         {{ clean('shipto_country') }} as country_text,
 
         -- versions
+        observed_at,
         {{ unreadable({
             "revisionnumber": "integer",
             "statecode": "integer",
