@@ -36,6 +36,7 @@ class FlowRuns:
             card.name: card for card in load_cards(ROOT / "dags" / "flows", DBT_PROJECT)
         }
         self.mapping = 1
+        self.variables: dict[str, object] = {}
         self.done: Counter[tuple[str, str]] = Counter()
         self.runs = 0
         warehouse.empty()
@@ -69,12 +70,21 @@ class FlowRuns:
             landed += len(rows) + len(absent)
         return landed
 
-    def run(self, flow: str, is_due: bool = True, asleep: frozenset[int] = frozenset()) -> int:
-        """One run of a flow; returns how many records it read and wrote."""
+    def run(
+        self,
+        flow: str,
+        is_due: bool = True,
+        asleep: frozenset[int] = frozenset(),
+        late: frozenset[int] = frozenset(),
+    ) -> int:
+        """One run of a flow; returns how many records it read and wrote.
+
+        Of lanes that are ``asleep`` nothing is read; what is read of ``late`` ones lands while the build runs.
+        """
         before = self.systems.written
-        landed = self.read(flow, is_due, asleep)
+        landed = self.read(flow, is_due, asleep | late)
         run_id = self._open(flow)
-        self._build(flow, run_id)
+        landed += self._build(flow, run_id, is_due, asleep)
         self.plan(flow, run_id)
         self._deliver(flow, run_id)
         self._add_up(flow, run_id)
@@ -84,16 +94,24 @@ class FlowRuns:
         self.runs += 1
         return run_store.open_run(self.store, flow, f"run {self.runs}", "manual", PARAMS)
 
-    def _build(self, flow: str, run_id: int) -> None:
+    def _build(self, flow: str, run_id: int, is_due: bool, asleep: frozenset[int]) -> int:
+        """As a run does; returns how many records landed after dbt had looked."""
         version = f"mapping {self.mapping}"
         cut = builds.next_cut(self.store, flow, version)
         if cut.scope == "none":
-            return
+            return self.read(flow, is_due, asleep)
         manifest = self.warehouse.parsed()
         left_out = ["--exclude", *_untouched(manifest, set(cut.landed))] if cut.scope == "changed" else []
         build_id = builds.begin_build(self.store, flow, run_id, cut, version)
-        self.warehouse.build(flow, *QUICK, *left_out, scope=cut.scope, cut_from=cut.cut_from, **VARS)
+        said = VARS | self.variables
+        self.warehouse.build(flow, *QUICK, *left_out, scope=cut.scope, cut_from=cut.cut_from, **said)
+        late = self.read(flow, is_due, asleep)
         builds.end_build(self.store, build_id, True, None, [], raw_tables(manifest, flow))
+        return late
+
+    def whole(self) -> None:
+        """Everything of all flows anew, and every test of the data."""
+        self.warehouse.build("*", "--full-refresh", **VARS, **self.variables)
 
     def plan(self, flow: str, run_id: int | None = None) -> int:
         """Freeze what a run would send; returns its number."""

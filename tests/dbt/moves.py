@@ -31,6 +31,7 @@ class Lane:
         systems.lane = number
         # what is read of it and what is not: a window may end before its changes, or begin behind them
         self.asleep = {step for step in range(steps) if self.random.random() < 0.15}
+        self.late = {step for step in range(steps) if self.random.random() < 0.1}
         arrivals = [(self.random.randrange(max(steps // 2, 1)), n, kind) for n in (0, 1) for kind in KINDS]
         changes = [
             (self.random.randrange(steps), self.random.randrange(2), self.random.choice(list(KINDS)))
@@ -94,7 +95,10 @@ class Lane:
 
     def account_fields(self, n: int) -> object:
         phone = self.random.choice((None, "1", "2"))
-        return self.account_change(n, telephone1=phone, fax=self.random.choice((None, "3")))
+        region = self.random.choice((None, "North", "South"))
+        return self.account_change(
+            n, telephone1=phone, fax=self.random.choice((None, "3")), new_region=region
+        )
 
     def account_country(self, n: int) -> object:
         country, state = self.random.choice((("United States", "NV"), ("Germany", None), ("Utopia", None)))
@@ -455,3 +459,6 @@ CODE_MAPS = {
         "update seeds.decision_role set role_code = 'Employee' where sales_code = 2",
     ),
 }
+
+# A field of the organisation's own, which is sent from some moment on, and at another one not any more.
+OWN_FIELD = {"own_fields": {"accounts": [{"source": "new_region", "target": "SalesDistrictId"}]}}

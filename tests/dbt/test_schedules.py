@@ -14,8 +14,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from tests.dbt.flow_runs import VARS, FlowRuns
-from tests.dbt.moves import CODE_MAPS, WORLD, Lane
+from tests.dbt.flow_runs import FlowRuns
+from tests.dbt.moves import CODE_MAPS, OWN_FIELD, WORLD, Lane
 from tests.dbt.systems import Systems
 from tests.dbt.target import Demand
 
@@ -49,7 +49,7 @@ class Round:
     lanes: tuple[int, ...]
 
 
-changes_for_all = st.sampled_from((None, None, None, *WORLD, *CODE_MAPS))
+changes_for_all = st.sampled_from((None, None, None, *WORLD, *CODE_MAPS, *OWN_FIELD))
 runs = st.lists(st.tuples(st.sampled_from(FLOWS), changes_for_all, st.booleans()), min_size=8, max_size=10)
 seeds = st.lists(st.integers(0, 10**6), min_size=LANES, max_size=LANES, unique=True)
 rounds = st.builds(Round, st.booleans(), runs.map(tuple), seeds.map(tuple))
@@ -127,12 +127,13 @@ def one_round(warehouse, drawn: Round, lanes: list[Lane], done: Counter[tuple[st
             if change in WORLD:
                 WORLD[change](systems)
             elif change:
-                edit_code_map(runs, change)
-            runs.run(flow, is_due, frozenset(lane.number for lane in lanes if step in lane.asleep))
+                edit_mapping(runs, change)
+            asleep = frozenset(lane.number for lane in lanes if step in lane.asleep)
+            runs.run(flow, is_due, asleep, frozenset(lane.number for lane in lanes if step in lane.late))
         runs.settle()
 
         narrowed = contents(warehouse)
-        warehouse.build("*", "--full-refresh", **VARS)
+        runs.whole()
         whole = contents(warehouse)
         for relation, rows in whole.items():
             assert narrowed[relation] == rows, f"{relation} is not what a full build makes"
@@ -142,20 +143,23 @@ def one_round(warehouse, drawn: Round, lanes: list[Lane], done: Counter[tuple[st
         here = demand.state()
         done.update(runs.done)
     with FlowRuns(warehouse, systems.typed()) as natural:
-        natural.mapping = runs.mapping
+        natural.variables = runs.variables
         natural.settle()
         there = demanded(natural)
         there.check()
         return compare(demand, here, there, there.state())
 
 
-def edit_code_map(runs: FlowRuns, name: str) -> None:
-    """As a person would; the mapping is another one then, and everything is built anew."""
+def edit_mapping(runs: FlowRuns, name: str) -> None:
+    """As a person would, back and forth; the mapping is another one then, and everything is built anew."""
+    runs.mapping += 1
+    if name in OWN_FIELD:
+        runs.variables = {} if runs.variables else OWN_FIELD
+        return
     edit, undo = CODE_MAPS[name]
     runs.warehouse.run(undo)
     if runs.mapping % 2:
         runs.warehouse.run(edit)
-    runs.mapping += 1
 
 
 def demanded(runs: FlowRuns) -> Demand:
