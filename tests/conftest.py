@@ -98,10 +98,18 @@ def airflow_url(airflow: None, postgres: EmbeddedPostgres) -> str:
         cursor.execute("create database airflow_tests")
     admin.close()
     url = postgres.url("airflow_tests").replace("postgresql://", "postgresql+psycopg2://")
-    _migrate_airflow({**os.environ, "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": url})
+    environment = {**os.environ, "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": url}
+    _migrate_airflow(environment)
+    # As the DAG processor does: two first runs at once would both insert the same DAGs.
+    environment["PYTHONPATH"] = str(ROOT / "plugins")
+    _airflow("dags", "reserialize", environment=environment)
     return url
 
 
 def _migrate_airflow(environment: Mapping[str, str]) -> None:
-    command = [str(Path(sys.executable).parent / "airflow"), "db", "migrate"]
+    _airflow("db", "migrate", environment=environment)
+
+
+def _airflow(*words: str, environment: Mapping[str, str]) -> None:
+    command = [str(Path(sys.executable).parent / "airflow"), *words]
     subprocess.run(command, check=True, capture_output=True, env=environment)

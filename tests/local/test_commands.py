@@ -240,6 +240,6 @@ def test_an_own_postgres_can_be_named(commands, postgres):
     own = psycopg2.connect(postgres.url("own"))
     with own, own.cursor() as cursor:
         cursor.execute("select count(*) from sync.run")
-        assert cursor.fetchone()[0] == 2
+        assert cursor.fetchone()[0] == 4
     own.close()
     admin.close()

@@ -81,7 +81,9 @@ def next_rows(
                 coalesce(known.state = 'accepted' and known.accepted_run > plan.run_id, false)
                 or coalesce(
                     known.state = 'accepted' and known.accepted_hash = plan.body_hash
-                    and known.changed_at > run.planned_at, false
+                    -- planned as it was not accepted yet, unless force planned it
+                    and (known.changed_at > run.planned_at or not coalesce((run.params ->> 'force')::boolean, false)),
+                    false
                 )
             from plan
             inner join sync.run as run on run.run_id = plan.run_id

@@ -63,7 +63,7 @@ def freeze(connection: Connection, context: PlanContext) -> dict[str, object]:
         seen = brake.look(cursor, context.run_id, context.card, context.params)
         cursor.execute(
             """
-            update sync.run set planned = %s, mapping_version = %s, planned_at = clock_timestamp(), brake = %s
+            update sync.run set planned = %s, mapping_version = %s, planned_at = transaction_timestamp(), brake = %s
             where run_id = %s
             """,
             (
@@ -128,18 +128,28 @@ def _pin_identities(cursor: Cursor, context: PlanContext, write: Write) -> None:
 def _forget_needless_doubt(cursor: Cursor, context: PlanContext, write: Write) -> None:
     """A change in doubt that nobody asks for any more: the source has it already, or wants something else.
 
-    Should it be asked for again it goes whole, as nothing was ever accepted. A create in doubt is never forgotten.
+    Should it be asked for again it goes whole. A create in doubt is never forgotten.
     """
+    needless = """
+        doubtful.env_id = %s and doubtful.write = %s and doubtful.state = 'in_doubt'
+        and not exists (select 1 from {} as said where said.source_key = doubtful.source_key)
+    """
+    values = (context.environments[write.system], write.name)
     cursor.execute(
         sql.SQL(
-            """
-            delete from sync.ledger as doubtful
-            where doubtful.env_id = %s and doubtful.write = %s and doubtful.state = 'in_doubt'
-                and doubtful.accepted_hash is null
-                and not exists (select 1 from {} as said where said.source_key = doubtful.source_key)
+            f"delete from sync.ledger as doubtful where {needless} and doubtful.accepted_hash is null"
+        ).format(_outbound(write)),
+        values,
+    )
+    cursor.execute(
+        sql.SQL(
+            f"""
+            update sync.ledger as doubtful
+            set state = 'accepted', accepted_hash = 'unsure', accepted_body = '{{{{}}}}', changed_at = clock_timestamp()
+            where {needless}
             """
         ).format(_outbound(write)),
-        (context.environments[write.system], write.name),
+        values,
     )
 
 
