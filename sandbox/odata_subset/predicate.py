@@ -122,7 +122,6 @@ class _Compiler:
                 f"Could not find a property named '{name}' on type "
                 f"'{self._dialect.type_prefix}{target.type_name}'."
             )
-        related = collection.related
         inner: Test | None = None
         if node.part is not None:
             compiler = _Compiler(collection.target, self._dialect, self._surroundings, node.variable)

@@ -22,9 +22,8 @@ def run_batch(service: SalesService, call: Call) -> Reply:
     """Answer a batch. Without continue-on-error the first failure ends it and gives the outer status."""
     if call.method != "POST":
         raise errors.Refused(405, "0x80060888", "A batch is sent with POST.")
-    prefix = service.prefixes[0]
     try:
-        parts = parse_batch(call.headers.get("content-type", ""), call.body, prefix)
+        parts = parse_batch(call.headers.get("content-type", ""), call.body, *service.prefixes)
     except BatchError as error:
         raise errors.bad_query(str(error)) from None
     total = sum(len(p.parts) if isinstance(p, ChangeSet) else 1 for p in parts)
@@ -100,9 +99,18 @@ def _run(
         done.append(LoggedOperation(call.method, call.path, reply.status, call.fields))
         entity_id = reply.headers.get("OData-EntityId")
         if entity_id:
-            references[part.content_id] = entity_id.partition(service.prefixes[0])[2]
+            references[part.content_id] = entity_id.partition(call.prefix)[2]
         answers.append(PartReply(reply.status, reply.headers, reply.body, part.content_id))
 
 
 def _call(outer: Call, part: Part) -> Call:
-    return Call(part.method, part.path, part.query, part.headers, part.body, outer.root, in_batch=True)
+    return Call(
+        part.method,
+        part.path,
+        part.query,
+        part.headers,
+        part.body,
+        outer.root,
+        in_batch=True,
+        prefix=outer.prefix,
+    )

@@ -13,9 +13,11 @@ from sandbox.sales import actions, errors, metadata
 from sandbox.sales.batch import run_batch
 from sandbox.sales.derived import pointing
 from sandbox.sales.documents import QUOTES
-from sandbox.sales.foundation import BUSINESS_UNIT, USER, organization_id
+from sandbox.sales.functions import Functions
+from sandbox.sales.paths import PathReader
 from sandbox.sales.payload import PayloadReader, parse_body
 from sandbox.sales.reads import Reader
+from sandbox.sales.related import Related
 from sandbox.sales.rows import RowFinder
 from sandbox.sales.stamps import etag
 from sandbox.sales.writes import Writer
@@ -23,21 +25,25 @@ from sandbox.store.store import Store, Transaction
 from sandbox.store.table import Row
 from sandbox.web import Call, Reply
 
-PREFIX = "/api/data/v9.2/"
+PREFIXES = ("/api/data/v9.2/", "/api/data/v9.1/", "/api/data/v9.0/")
 LONGEST_URL = 32 * 1024  # outside a batch; the status is assumed
 
 
 class SalesService:
-    """One organisation's Web API v9.2."""
+    """One organisation's Web API, v9.2 and the earlier versions that exist beside it; links answer in the version
+    that was asked."""
 
     name = "sales"
-    prefixes: tuple[str, ...] = (PREFIX,)
+    prefixes: tuple[str, ...] = PREFIXES
 
     def __init__(self, entities: Mapping[str, Entity], store: Store, clock: Clock) -> None:
         self.entities = entities
         self.store = store
         self._finder = RowFinder(entities, store)
-        self._reader = Reader(self._finder, PREFIX)
+        self._related = Related(entities, store, clock)
+        self._reader = Reader(self._finder, self._related)
+        self._paths = PathReader(self._reader, self._related, entities)
+        self._functions = Functions(entities, store)
         self._writer = Writer(entities, store, clock)
         self._actions = actions.Actions(self._finder, self._writer, clock)
 
@@ -45,6 +51,7 @@ class SalesService:
         self.store.flush()
 
     def handle(self, prefix: str, call: Call) -> Reply:
+        call.prefix = prefix
         try:
             if call.path == "$batch":
                 return run_batch(self, call)
@@ -57,8 +64,10 @@ class SalesService:
     def operate(self, call: Call, tx: Transaction | None, references: Mapping[str, str]) -> Reply:
         """Answer one operation; a write joins `tx` or makes a transaction of its own. Raises Refused."""
         path = self._resolved(call.path, references)
-        if path in ("", "$metadata", "WhoAmI", "WhoAmI()"):
+        if path in ("", "$metadata"):
             return self._about(call, path)
+        if self._functions.is_one(path):
+            return self._functions.run(call, path)
         try:
             address = parse_address(path)
         except AddressError as error:
@@ -82,7 +91,7 @@ class SalesService:
             return self._write(call, self._entity(address), address, tx, references)
         if call.method != "POST":
             raise errors.Refused(405, "0x80060888", f"The action {address.set_name} is called with POST.")
-        reader = PayloadReader(self._finder, PREFIX, references)
+        reader = PayloadReader(self._finder, call.prefix, references)
         row = self._actions.run(address.set_name, call.body, reader, tx)
         if row is None:
             return Reply(204, {"OData-Version": "4.0"})
@@ -104,20 +113,12 @@ class SalesService:
             return Reply(
                 200, {"Content-Type": "application/xml", "OData-Version": "4.0"}, metadata.csdl(self.entities)
             )
-        context = f"{call.root}{PREFIX}$metadata"
-        answer = (
-            metadata.service_document(context, self.entities)
-            if not path
-            else {
-                "@odata.context": f"{context}#Microsoft.Dynamics.CRM.WhoAmIResponse",
-                "BusinessUnitId": BUSINESS_UNIT,
-                "UserId": USER,
-                "OrganizationId": organization_id(self.store),
-            }
-        )
+        answer = metadata.service_document(f"{call.base}$metadata", self.entities)
         return Reply(200, {"Content-Type": errors.JSON, "OData-Version": "4.0"}, dumps(answer))
 
     def _read(self, call: Call, entity: Entity, address: Address) -> Reply:
+        if address.key is not None and address.rest:
+            return self._paths.read(call, entity, self._finder.row(entity, address), address.rest)
         if address.key is not None:
             return self._reader.one(call, entity, address)
         if address.rest == ("$count",):
@@ -182,7 +183,7 @@ class SalesService:
                 value = loads(call.body)["value"] if call.method == "PUT" else None
             except (ValueError, KeyError, TypeError):
                 raise errors.bad_payload(entity.set_name, 'The body must be {"value": ...}.') from None
-            given = PayloadReader(self._finder, PREFIX, {}).read(entity, {name: value}, creating=False)
+            given = PayloadReader(self._finder, call.prefix, {}).read(entity, {name: value}, creating=False)
         else:
             raise errors.no_resource(name)
         self._writer.update(tx, entity, row, given)
@@ -191,10 +192,10 @@ class SalesService:
     def _payload(self, call: Call, entity: Entity, references: Mapping[str, str], creating: bool) -> Fields:
         body = parse_body(entity, call.body)
         call.fields = tuple(name for name in body if not name.startswith("@"))
-        return PayloadReader(self._finder, PREFIX, references).read(entity, body, creating)
+        return PayloadReader(self._finder, call.prefix, references).read(entity, body, creating)
 
     def _written(self, call: Call, entity: Entity, row: Row, status: int) -> Reply:
-        uri = f"{call.root}{PREFIX}{entity.set_name}({row.key})"
+        uri = f"{call.base}{entity.set_name}({row.key})"
         preferences = read_preferences(call.headers.get("prefer", ""))
         if preferences.get("return") == "representation":
             select = self._reader.select_of(call, entity)

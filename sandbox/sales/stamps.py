@@ -10,12 +10,15 @@ from sandbox.store.store import Transaction
 from sandbox.store.table import Row, Table
 
 _FIRST_VERSION = 1_000_001
+OWNERS = {"systemusers": "systemuserid", "teams": "teamid"}  # what can own rows, under one key: ownerid
 
 
 def put(tx: Transaction, set_name: str, fields: Fields) -> Row:
     """Store a row under the next value of the database-wide row version; those of all tables interleave."""
     version = tx.next_number("rowversion", _FIRST_VERSION)
     fields["versionnumber"] = version
+    if set_name in OWNERS:
+        fields["ownerid"] = fields[OWNERS[set_name]]
     return tx.put(set_name, fields, str(version))
 
 
