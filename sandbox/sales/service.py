@@ -110,9 +110,9 @@ class SalesService:
         if call.method != "GET":
             raise errors.Refused(405, "0x80060888", f"The method {call.method} is not allowed here.")
         if path == "$metadata":
-            return Reply(
-                200, {"Content-Type": "application/xml", "OData-Version": "4.0"}, metadata.csdl(self.entities)
-            )
+            annotated = "annotations=true" in call.query.split("&")
+            text = metadata.csdl(self.entities, self._related.relationships, annotated)
+            return Reply(200, {"Content-Type": "application/xml", "OData-Version": "4.0"}, text)
         answer = metadata.service_document(f"{call.base}$metadata", self.entities)
         return Reply(200, {"Content-Type": errors.JSON, "OData-Version": "4.0"}, dumps(answer))
 
