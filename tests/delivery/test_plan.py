@@ -81,7 +81,9 @@ def test_what_another_run_delivered_since_the_plan_was_made_is_not_sent_again(fl
              "accepted_run = ledger.in_doubt_run, changed_at = clock_timestamp() - interval '1 minute' "
              "from sync.plan where plan.run_id = ledger.in_doubt_run and plan.seq = ledger.in_doubt_seq")  # fmt: skip
 
-    (row,) = plan_rows.next_rows(flow.connection, late, CARD.writes[1], list(ENVIRONMENTS.values()), '""', 0, 10)
+    (row,) = plan_rows.next_rows(
+        flow.connection, late, CARD.writes[1], list(ENVIRONMENTS.values()), '""', 0, 10
+    )
 
     assert row.superseded
 
@@ -92,7 +94,9 @@ def test_what_is_forced_is_sent_although_it_was_accepted_before(flow):
     flow.accept(flow.plan())
     forced = flow.plan(force=True)
 
-    (row,) = plan_rows.next_rows(flow.connection, forced, CARD.writes[1], list(ENVIRONMENTS.values()), '""', 0, 10)
+    (row,) = plan_rows.next_rows(
+        flow.connection, forced, CARD.writes[1], list(ENVIRONMENTS.values()), '""', 0, 10
+    )
 
     assert not row.superseded
 
