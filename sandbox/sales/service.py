@@ -12,6 +12,8 @@ from sandbox.preferences import read_preferences
 from sandbox.sales import actions, errors, metadata
 from sandbox.sales.batch import run_batch
 from sandbox.sales.changes import Changes
+from sandbox.sales.definition_reads import SETS, DefinitionReader
+from sandbox.sales.definitions import Definitions
 from sandbox.sales.documents import QUOTES
 from sandbox.sales.functions import Functions
 from sandbox.sales.options import SalesOptions
@@ -45,6 +47,7 @@ class SalesService:
         self._reader = Reader(self._finder, self._related)
         self._paths = PathReader(self._reader, self._related, entities)
         self._functions = Functions(entities, store)
+        self._definitions = DefinitionReader(Definitions(entities, self._related.relationships))
         self._tracker = Tracker(self._finder, clock, options.change_tracking_days)
         writer = Writer(entities, store, clock)
         self._changes = Changes(self._finder, self._related.relationships, self._reader, writer)
@@ -69,6 +72,8 @@ class SalesService:
         path = self._resolved(call.path, references)
         if path in ("", "$metadata"):
             return self._about(call, path)
+        if path.partition("/")[0].partition("(")[0] in SETS:
+            return self._describe(call, path)
         if self._functions.is_one(path):
             return self._functions.run(call, path)
         try:
@@ -118,6 +123,11 @@ class SalesService:
             return Reply(200, {"Content-Type": "application/xml", "OData-Version": "4.0"}, text)
         answer = metadata.service_document(f"{call.base}$metadata", self.entities)
         return Reply(200, {"Content-Type": errors.JSON, "OData-Version": "4.0"}, dumps(answer))
+
+    def _describe(self, call: Call, path: str) -> Reply:
+        if call.method != "GET":
+            raise errors.not_simulated("A change of metadata")
+        return self._definitions.read(call, path)
 
     def _read(self, call: Call, entity: Entity, address: Address) -> Reply:
         if address.key is not None and address.rest:
