@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
+_REQUEST_LINE = re.compile(r"([A-Za-z]+) +(.+) +HTTP/[0-9.]+")  # blanks in the URL are tolerated
 _BOUNDARY = re.compile(r'boundary=("?)([^";,\s]+)\1', re.IGNORECASE)
 
 
@@ -67,7 +68,7 @@ def _split(content_type: str, body: bytes) -> Iterable[tuple[dict[str, str], byt
     boundary = _BOUNDARY.search(content_type)
     if boundary is None or not content_type.lower().startswith("multipart/mixed"):
         raise BatchError("The batch request must have the content type multipart/mixed with a boundary.")
-    mark = b"--" + boundary[2].encode("latin-1")
+    mark = b"--" + boundary[2].encode("utf-8")
     text = b"\n" + body
     pieces = re.split(rb"\r?\n" + re.escape(mark) + rb"(?=--|[ \t]*\r?\n)", text)
     if len(pieces) < 2 or not pieces[-1].startswith(b"--"):
@@ -89,18 +90,21 @@ def _headers_and_body(piece: bytes) -> tuple[dict[str, str], bytes]:
 
 def _request(outer: dict[str, str], content: bytes, prefixes: tuple[str, ...]) -> Part:
     line, _, rest = content.lstrip(b"\r\n").partition(b"\n")
-    words = line.decode("utf-8", "replace").strip().split(" ")
-    if len(words) != 3 or not words[2].startswith("HTTP/"):
+    words = _REQUEST_LINE.fullmatch(line.decode("utf-8", "replace").strip())
+    if words is None:
         raise BatchError(
             "A part of the batch does not begin with a request line such as 'GET accounts HTTP/1.1'."
         )
     headers, body = _headers_and_body(rest)
-    url = urlsplit(words[1])
+    try:
+        url = urlsplit(words[2].strip().replace(" ", "%20"))
+    except ValueError:
+        raise BatchError(f"The URL of a part of the batch cannot be read: '{words[2]}'.") from None
     path = url.path
     prefix = next((p for p in prefixes if path.startswith(p)), "")
     path = path[len(prefix) :] if prefix else path.lstrip("/")
     content_id = outer.get("content-id") or headers.get("content-id") or ""
-    return Part(words[0].upper(), path, url.query, headers, body.strip(b"\r\n"), content_id)
+    return Part(words[1].upper(), path, url.query, headers, body.strip(b"\r\n"), content_id)
 
 
 def render_batch(answers: Iterable[PartReply | list[PartReply]]) -> tuple[str, bytes]:
