@@ -1,13 +1,11 @@
 """A field that holds what it cannot mean holds its record and nothing else: every field that staging casts, one by one."""
 
-import json
-
 import pytest
 import yaml
 
 from sandbox.finops.entities import finops_entities
 from sandbox.sales.entities import sales_entities
-from tests.dbt.warehouse import DBT_PROJECT, guid
+from tests.dbt.warehouse import DBT_PROJECT
 
 PRESETS = ("templates_2017", "templates_direct")
 GARBAGE = "12x"
