@@ -23,7 +23,7 @@ from sandbox.sales.writes import Writer
 from sandbox.store.store import Store, Transaction
 from sandbox.web import Call, Reply
 
-PREFIX = "/api/data/v9.2/"
+PREFIXES = ("/api/data/v9.2/", "/api/data/v9.1/", "/api/data/v9.0/")
 LONGEST_URL = 32 * 1024  # outside a batch; the status is assumed
 
 
@@ -31,7 +31,7 @@ class SalesService:
     """One organisation's Web API v9.2."""
 
     name = "sales"
-    prefixes: tuple[str, ...] = (PREFIX,)
+    prefixes: tuple[str, ...] = PREFIXES
 
     def __init__(
         self, entities: Mapping[str, Entity], store: Store, clock: Clock, options: SalesOptions
@@ -39,17 +39,18 @@ class SalesService:
         self.entities = entities
         self.store = store
         self._finder = RowFinder(entities, store)
-        self._reader = Reader(self._finder, PREFIX)
-        self._tracker = Tracker(self._finder, clock, PREFIX, options.change_tracking_days)
+        self._reader = Reader(self._finder, PREFIXES[0])
+        self._tracker = Tracker(self._finder, clock, options.change_tracking_days)
         writer = Writer(entities, store, clock)
         relationships = Relationships(entities)
-        self._changes = Changes(self._finder, relationships, self._reader, writer, PREFIX)
+        self._changes = Changes(self._finder, relationships, self._reader, writer)
         self._actions = actions.Actions(self._finder, writer, clock)
 
     def flush(self) -> None:
         self.store.flush()
 
     def handle(self, prefix: str, call: Call) -> Reply:
+        call.prefix = prefix
         try:
             if call.path == "$batch":
                 return run_batch(self, call)
@@ -57,7 +58,7 @@ class SalesService:
                 return Reply(414, {"Content-Type": "text/html"}, b"<html><body>URI too long</body></html>")
             return self.operate(call, None, {})
         except errors.Refused as refusal:
-            return refusal.reply()
+            return errors.answer(refusal, call)
 
     def operate(self, call: Call, tx: Transaction | None, references: Mapping[str, str]) -> Reply:
         """Answer one operation; a write joins `tx` or makes a transaction of its own. Raises Refused."""
@@ -109,7 +110,7 @@ class SalesService:
             return Reply(
                 200, {"Content-Type": "application/xml", "OData-Version": "4.0"}, metadata.csdl(self.entities)
             )
-        context = f"{call.root}{PREFIX}$metadata"
+        context = f"{call.base}$metadata"
         answer = (
             metadata.service_document(context, self.entities)
             if not path
