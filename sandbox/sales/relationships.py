@@ -14,7 +14,6 @@ from sandbox.description import Entity, Field
 from sandbox.sales.derived import sides
 
 PRINCIPAL = "principal"  # what an owner is: a user or a team
-OWNERS = ("systemusers", "teams")  # their common key is ownerid
 
 _PUBLISHED = {
     ("contact", "parentcustomerid", "account"): "contact_customer_accounts",

@@ -13,10 +13,11 @@ from sandbox.sales import actions, errors, metadata
 from sandbox.sales.batch import run_batch
 from sandbox.sales.changes import Changes
 from sandbox.sales.documents import QUOTES
-from sandbox.sales.foundation import BUSINESS_UNIT, USER, organization_id
+from sandbox.sales.functions import Functions
 from sandbox.sales.options import SalesOptions
+from sandbox.sales.paths import PathReader
 from sandbox.sales.reads import Reader
-from sandbox.sales.relationships import Relationships
+from sandbox.sales.related import Related
 from sandbox.sales.rows import RowFinder
 from sandbox.sales.tracking import Tracker
 from sandbox.sales.writes import Writer
@@ -28,7 +29,8 @@ LONGEST_URL = 32 * 1024  # outside a batch; the status is assumed
 
 
 class SalesService:
-    """One organisation's Web API v9.2."""
+    """One organisation's Web API, v9.2 and the earlier versions that exist beside it; links answer in the version
+    that was asked."""
 
     name = "sales"
     prefixes: tuple[str, ...] = PREFIXES
@@ -39,11 +41,13 @@ class SalesService:
         self.entities = entities
         self.store = store
         self._finder = RowFinder(entities, store)
-        self._reader = Reader(self._finder, PREFIXES[0])
+        self._related = Related(entities, store, clock)
+        self._reader = Reader(self._finder, self._related)
+        self._paths = PathReader(self._reader, self._related, entities)
+        self._functions = Functions(entities, store)
         self._tracker = Tracker(self._finder, clock, options.change_tracking_days)
         writer = Writer(entities, store, clock)
-        relationships = Relationships(entities)
-        self._changes = Changes(self._finder, relationships, self._reader, writer)
+        self._changes = Changes(self._finder, self._related.relationships, self._reader, writer)
         self._actions = actions.Actions(self._finder, writer, clock)
 
     def flush(self) -> None:
@@ -63,8 +67,10 @@ class SalesService:
     def operate(self, call: Call, tx: Transaction | None, references: Mapping[str, str]) -> Reply:
         """Answer one operation; a write joins `tx` or makes a transaction of its own. Raises Refused."""
         path = self._resolved(call.path, references)
-        if path in ("", "$metadata", "WhoAmI", "WhoAmI()"):
+        if path in ("", "$metadata"):
             return self._about(call, path)
+        if self._functions.is_one(path):
+            return self._functions.run(call, path)
         try:
             address = parse_address(path)
         except AddressError as error:
@@ -107,23 +113,15 @@ class SalesService:
         if call.method != "GET":
             raise errors.Refused(405, "0x80060888", f"The method {call.method} is not allowed here.")
         if path == "$metadata":
-            return Reply(
-                200, {"Content-Type": "application/xml", "OData-Version": "4.0"}, metadata.csdl(self.entities)
-            )
-        context = f"{call.base}$metadata"
-        answer = (
-            metadata.service_document(context, self.entities)
-            if not path
-            else {
-                "@odata.context": f"{context}#Microsoft.Dynamics.CRM.WhoAmIResponse",
-                "BusinessUnitId": BUSINESS_UNIT,
-                "UserId": USER,
-                "OrganizationId": organization_id(self.store),
-            }
-        )
+            annotated = "annotations=true" in call.query.split("&")
+            text = metadata.csdl(self.entities, self._related.relationships, annotated)
+            return Reply(200, {"Content-Type": "application/xml", "OData-Version": "4.0"}, text)
+        answer = metadata.service_document(f"{call.base}$metadata", self.entities)
         return Reply(200, {"Content-Type": errors.JSON, "OData-Version": "4.0"}, dumps(answer))
 
     def _read(self, call: Call, entity: Entity, address: Address) -> Reply:
+        if address.key is not None and address.rest:
+            return self._paths.read(call, entity, self._finder.row(entity, address), address.rest)
         if address.key is not None:
             return self._reader.one(call, entity, address)
         if self._tracker.is_asked(call) and address.rest in ((), ("$count",)):
