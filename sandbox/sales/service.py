@@ -12,7 +12,6 @@ from sandbox.preferences import read_preferences
 from sandbox.sales import actions, errors, metadata
 from sandbox.sales.batch import run_batch
 from sandbox.sales.changes import Changes
-from sandbox.sales.documents import QUOTES
 from sandbox.sales.functions import Functions
 from sandbox.sales.options import SalesOptions
 from sandbox.sales.paths import PathReader
@@ -95,11 +94,11 @@ class SalesService:
         if call.method != "POST":
             raise errors.Refused(405, "0x80060888", f"The action {address.set_name} is called with POST.")
         reader = self._changes.payload_reader(references)
-        row = self._actions.run(address.set_name, call.body, reader, tx)
-        if row is None:
+        made = self._actions.run(address.set_name, call.body, call.headers, reader, tx)
+        if made is None:
             return Reply(204, {"OData-Version": "4.0"})
         preferences = read_preferences(call.headers.get("prefer", ""))
-        return self._reader.row(call, self.entities[QUOTES.headers], row, None, 200, preferences)
+        return self._reader.row(call, made.entity, made.row, made.select, 200, preferences)
 
     def _resolved(self, path: str, references: Mapping[str, str]) -> str:
         if not path.startswith("$") or path == "$metadata":

@@ -142,7 +142,9 @@ def test_s06_stale_etags_are_refused_by_other_writes_too(sales, method):
 
 def test_s06_one_of_several_etags_suffices(sales):
     row = account(sales)
-    assert sales.patch(path_of(row), {"name": "B"}, If_Match=f'W/"1", {row["@odata.etag"]}').status_code == 204
+    assert (
+        sales.patch(path_of(row), {"name": "B"}, If_Match=f'W/"1", {row["@odata.etag"]}').status_code == 204
+    )
 
 
 def test_s08_a_table_without_optimistic_concurrency_says_so(sales):
@@ -215,9 +217,7 @@ def test_s03_a_bind_may_be_relative_with_or_without_slash_or_absolute(sales, cat
 
 
 def test_s03_a_bind_may_name_the_primary_key(sales, catalog):
-    assert bound(
-        sales, catalog, f"/transactioncurrencies(transactioncurrencyid={catalog.currency.upper()})"
-    )
+    assert bound(sales, catalog, f"/transactioncurrencies(transactioncurrencyid={catalog.currency.upper()})")
 
 
 def test_s03_a_bind_may_name_an_alternate_key(keyed):
@@ -234,7 +234,9 @@ def test_s03_a_lookup_cannot_be_written_by_its_value(sales, catalog):
 
 
 def test_s03_a_lookup_is_cleared_by_a_null_bind(sales, catalog):
-    row = account(sales, **{"transactioncurrencyid@odata.bind": f"/transactioncurrencies({catalog.currency})"})
+    row = account(
+        sales, **{"transactioncurrencyid@odata.bind": f"/transactioncurrencies({catalog.currency})"}
+    )
     assert sales.patch(path_of(row), {"transactioncurrencyid@odata.bind": None}).status_code == 204
     assert sales.get(path_of(row)).json()["_transactioncurrencyid_value"] is None
 
@@ -263,7 +265,9 @@ def test_s03_a_multi_table_lookup_refuses_a_row_of_the_other_table(sales):
 
 @pytest.mark.parametrize("kind", ["systemusers", "teams"])
 def test_s06_the_owner_is_changed_by_a_bind_to_a_user_or_team(sales, kind):
-    owner = sales.get("WhoAmI").json()["UserId"] if kind == "systemusers" else sales.rows("teams")[0]["teamid"]
+    owner = (
+        sales.get("WhoAmI").json()["UserId"] if kind == "systemusers" else sales.rows("teams")[0]["teamid"]
+    )
     row = account(sales)
     assert sales.patch(path_of(row), {"ownerid@odata.bind": f"/{kind}({owner})"}).status_code == 204
     assert sales.get(path_of(row)).json()["_ownerid_value"] == owner
@@ -432,7 +436,10 @@ def test_s06_key_columns_in_the_body_may_be_repeated_but_not_differ(keyed):
     assert keyed.patch(path, {"accountnumber": "R-1", "name": "A"}).status_code == 204
     assert keyed.patch(path, {"accountnumber": "R-1", "name": "B"}).status_code == 204
     assert error(keyed.patch(path, {"accountnumber": "R-2"})) == (400, "0x80040203")
-    assert error(keyed.patch("accounts(accountnumber='R-3')", {"accountnumber": "R-4"})) == (400, "0x80040203")
+    assert error(keyed.patch("accounts(accountnumber='R-3')", {"accountnumber": "R-4"})) == (
+        400,
+        "0x80040203",
+    )
 
 
 def test_s06_the_primary_key_in_the_body_must_not_differ(sales):
@@ -486,7 +493,10 @@ def test_s06_annotations_are_accepted_and_a_foreign_type_refused(sales):
     for given in (kind, f"#{kind}"):
         body = {"@odata.type": given, "name": "A", "name@OData.Community.Display.V1.FormattedValue": "A"}
         assert sales.post("accounts", body).status_code == 204
-    assert sales.post("accounts", {"@odata.type": "Microsoft.Dynamics.CRM.contact", "name": "A"}).status_code == 400
+    assert (
+        sales.post("accounts", {"@odata.type": "Microsoft.Dynamics.CRM.contact", "name": "A"}).status_code
+        == 400
+    )
 
 
 @pytest.mark.parametrize("value", [None, ""])
