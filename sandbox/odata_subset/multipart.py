@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 _AUTHORITY = re.compile(r"^https?://[^/?]*", re.IGNORECASE)
-_BOUNDARY = re.compile(r'boundary=("?)([^";,\s]+)\1', re.IGNORECASE)
+_BOUNDARY = re.compile(r'boundary=(?:"([^"]+)"|([^";,\s]+))', re.IGNORECASE)
 
 
 class BatchError(ValueError):
@@ -67,11 +67,12 @@ def _split(content_type: str, body: bytes) -> Iterable[tuple[dict[str, str], byt
     boundary = _BOUNDARY.search(content_type)
     if boundary is None or not content_type.lower().startswith("multipart/mixed"):
         raise BatchError("The batch request must have the content type multipart/mixed with a boundary.")
-    mark = b"--" + boundary[2].encode("latin-1")
+    name = boundary[1] or boundary[2]
+    mark = b"--" + name.encode("utf-8")
     text = b"\n" + body
     pieces = re.split(rb"\r?\n" + re.escape(mark) + rb"(?=--|[ \t]*\r?\n)", text)
     if len(pieces) < 2 or not pieces[-1].startswith(b"--"):
-        raise BatchError(f"The batch request is not terminated by the boundary --{boundary[2]}--.")
+        raise BatchError(f"The batch request is not terminated by the boundary --{name}--.")
     for piece in pieces[1:-1]:
         yield _headers_and_body(piece.lstrip(b" \t").removeprefix(b"\r").removeprefix(b"\n"))
 
