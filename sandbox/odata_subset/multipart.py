@@ -7,10 +7,9 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
-from urllib.parse import urlsplit
 
-_REQUEST_LINE = re.compile(r"([A-Za-z]+) +(.+) +HTTP/[0-9.]+")  # blanks in the URL are tolerated
-_BOUNDARY = re.compile(r'boundary=("?)([^";,\s]+)\1', re.IGNORECASE)
+_AUTHORITY = re.compile(r"^https?://[^/?]*", re.IGNORECASE)
+_BOUNDARY = re.compile(r'boundary=(?:"([^"]+)"|([^";,\s]+))', re.IGNORECASE)
 
 
 class BatchError(ValueError):
@@ -19,8 +18,8 @@ class BatchError(ValueError):
 
 @dataclass(slots=True)
 class Part:
-    """One request of a batch. `path` is percent-encoded and relative to the service root where
-    it can be."""
+    """One request of a batch. `path` is relative to the service root where it can be; path and query are as they
+    came, and that may be without percent encoding."""
 
     method: str
     path: str
@@ -68,11 +67,12 @@ def _split(content_type: str, body: bytes) -> Iterable[tuple[dict[str, str], byt
     boundary = _BOUNDARY.search(content_type)
     if boundary is None or not content_type.lower().startswith("multipart/mixed"):
         raise BatchError("The batch request must have the content type multipart/mixed with a boundary.")
-    mark = b"--" + boundary[2].encode("utf-8")
+    name = boundary[1] or boundary[2]
+    mark = b"--" + name.encode("utf-8")
     text = b"\n" + body
     pieces = re.split(rb"\r?\n" + re.escape(mark) + rb"(?=--|[ \t]*\r?\n)", text)
     if len(pieces) < 2 or not pieces[-1].startswith(b"--"):
-        raise BatchError(f"The batch request is not terminated by the boundary --{boundary[2]}--.")
+        raise BatchError(f"The batch request is not terminated by the boundary --{name}--.")
     for piece in pieces[1:-1]:
         yield _headers_and_body(piece.lstrip(b" \t").removeprefix(b"\r").removeprefix(b"\n"))
 
@@ -90,21 +90,18 @@ def _headers_and_body(piece: bytes) -> tuple[dict[str, str], bytes]:
 
 def _request(outer: dict[str, str], content: bytes, prefixes: tuple[str, ...]) -> Part:
     line, _, rest = content.lstrip(b"\r\n").partition(b"\n")
-    words = _REQUEST_LINE.fullmatch(line.decode("utf-8", "replace").strip())
-    if words is None:
+    method, _, target = line.decode("utf-8", "replace").strip().partition(" ")
+    target, _, version = target.rpartition(" ")
+    if not target or not version.startswith("HTTP/"):
         raise BatchError(
             "A part of the batch does not begin with a request line such as 'GET accounts HTTP/1.1'."
         )
     headers, body = _headers_and_body(rest)
-    try:
-        url = urlsplit(words[2].strip().replace(" ", "%20"))
-    except ValueError:
-        raise BatchError(f"The URL of a part of the batch cannot be read: '{words[2]}'.") from None
-    path = url.path
+    path, _, query = _AUTHORITY.sub("", target.strip()).partition("?")
     prefix = next((p for p in prefixes if path.startswith(p)), "")
     path = path[len(prefix) :] if prefix else path.lstrip("/")
     content_id = outer.get("content-id") or headers.get("content-id") or ""
-    return Part(words[1].upper(), path, url.query, headers, body.strip(b"\r\n"), content_id)
+    return Part(method.upper(), path, query, headers, body.strip(b"\r\n"), content_id)
 
 
 def render_batch(answers: Iterable[PartReply | list[PartReply]]) -> tuple[str, bytes]:

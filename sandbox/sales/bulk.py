@@ -53,7 +53,7 @@ class Bulk:
         return Reply(204, {"OData-Version": "4.0"})
 
     def _targets(self, call: Call, entity: Entity, name: str) -> list[dict[str, Any]]:
-        body = parse_body(entity, call.body)
+        body = parse_body(entity.set_name, call.body)
         targets = body.get("Targets")
         if not isinstance(targets, list) or not targets or len(body) > 1:
             raise errors.bad_payload(name, "The action takes the parameter 'Targets', a list of rows.")

@@ -152,7 +152,7 @@ class Changes:
         return bulk.Bulk(self._finder, reader, writer).run(call, entity, name, tx)
 
     def _body(self, call: Call, entity: Entity) -> dict[str, Any]:
-        body = parse_body(entity, call.body)
+        body = parse_body(entity.set_name, call.body)
         call.fields = tuple(name for name in body if not name.startswith("@"))
         return body
 

@@ -10,6 +10,7 @@ from sandbox.description import Entity, Field
 from sandbox.sales.definition import Definition, Json, label, managed, metadata_id, no_label, words
 from sandbox.sales.definition_columns import column
 from sandbox.sales.entities import ON_DELETE
+from sandbox.sales.operations import ACTIVITY_ENDS
 from sandbox.sales.relationships import Relationships, single_valued
 from sandbox.sales.stamps import OWNERS
 
@@ -31,6 +32,8 @@ _NAMES = {
     "salesorderdetail": ("SalesOrderDetail", 1089),
     "invoice": ("Invoice", 1090),
     "invoicedetail": ("InvoiceDetail", 1091),
+    "orderclose": ("OrderClose", 4209),
+    "quoteclose": ("QuoteClose", 4211),
     "sdkmessage": ("SdkMessage", 4606),
     "sdkmessagefilter": ("SdkMessageFilter", 4607),
     "transactioncurrency": ("TransactionCurrency", 9105),
@@ -163,7 +166,7 @@ def _table_data(entity: Entity) -> Json:
         "HasEmailAddresses": "emailaddress1" in entity.fields,
         "HasNotes": False,
         "IntroducedVersion": "5.0.0.0",
-        "IsActivity": False,
+        "IsActivity": name in ACTIVITY_ENDS,
         "IsActivityParty": False,
         "IsAuditEnabled": managed(True, "canmodifyauditsettings"),
         "IsAvailableOffline": True,

@@ -45,6 +45,8 @@ _DEFAULTS: Mapping[str, Mapping[str, Wire]] = {
         "territorycode": 1,
     },
     "quotes": {**_DOCUMENT, "revisionnumber": 0},
+    "quotecloses": {"statecode": 0, "statuscode": 1},
+    "ordercloses": {"statecode": 0, "statuscode": 1},
     "salesorders": _DOCUMENT,
     "invoices": _DOCUMENT,
     "quotedetails": _LINE,
@@ -145,8 +147,13 @@ ON_DELETE: Mapping[str, tuple[Referrer, ...]] = {
         ("contacts", "_parentcontactid_value", "cascade"),
         ("accounts", "_primarycontactid_value", "clear"),
     ),
-    "quotes": (("quotedetails", "_quoteid_value", "cascade"), ("salesorders", "_quoteid_value", "clear")),
+    "quotes": (
+        ("quotedetails", "_quoteid_value", "cascade"),
+        ("quotecloses", "_quoteid_value", "cascade"),
+        ("salesorders", "_quoteid_value", "clear"),
+    ),
     "salesorders": (
+        ("ordercloses", "_salesorderid_value", "cascade"),
         ("salesorderdetails", "_salesorderid_value", "cascade"),
         ("invoices", "_salesorderid_value", "clear"),
     ),

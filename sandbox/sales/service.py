@@ -14,7 +14,6 @@ from sandbox.sales.batch import run_batch
 from sandbox.sales.changes import Changes
 from sandbox.sales.definition_reads import SETS, DefinitionReader
 from sandbox.sales.definitions import Definitions
-from sandbox.sales.documents import QUOTES
 from sandbox.sales.functions import Functions
 from sandbox.sales.options import SalesOptions
 from sandbox.sales.paths import PathReader
@@ -66,7 +65,7 @@ class SalesService:
                 return Reply(414, {"Content-Type": "text/html"}, b"<html><body>URI too long</body></html>")
             return self.operate(call, None, {})
         except errors.Refused as refusal:
-            return refusal.reply()
+            return errors.answer(refusal, call)
 
     def operate(self, call: Call, tx: Transaction | None, references: Mapping[str, str]) -> Reply:
         """Answer one operation; a write joins `tx` or makes a transaction of its own. Raises Refused."""
@@ -103,11 +102,11 @@ class SalesService:
         if call.method != "POST":
             raise errors.Refused(405, "0x80060888", f"The action {address.set_name} is called with POST.")
         reader = self._changes.payload_reader(references)
-        row = self._actions.run(address.set_name, call.body, reader, tx)
-        if row is None:
+        made = self._actions.run(address.set_name, call.body, call.headers, reader, tx)
+        if made is None:
             return Reply(204, {"OData-Version": "4.0"})
         preferences = read_preferences(call.headers.get("prefer", ""))
-        return self._reader.row(call, self.entities[QUOTES.headers], row, None, 200, preferences)
+        return self._reader.row(call, made.entity, made.row, made.select, 200, preferences)
 
     def _resolved(self, path: str, references: Mapping[str, str]) -> str:
         if not path.startswith("$") or path == "$metadata":

@@ -12,7 +12,6 @@ from sandbox.store.table import Row, Table
 
 ROW_VERSION = "rowversion"  # the counter that all tables share
 _FIRST_VERSION = 1_000_001
-OWNERS = {"systemusers": "systemuserid", "teams": "teamid"}  # what can own rows, under one key: ownerid
 _STAMPS = (
     "createdon",
     "_createdby_value",
@@ -24,6 +23,7 @@ _STAMPS = (
     "_owninguser_value",
     "_owningbusinessunit_value",
 )
+OWNERS = {"systemusers": "systemuserid", "teams": "teamid"}  # what can own rows, under one key: ownerid
 
 
 def put(tx: Transaction, set_name: str, fields: Fields) -> Row:

@@ -52,7 +52,7 @@ def test_s10_the_set_names_are_those_of_the_service_document(sales):
         ("LogicalName eq 'account' or LogicalName eq 'uom'", {"account", "uom"}),
         ("ObjectTypeCode eq 1084", {"quote"}),
         ("EntitySetName eq 'transactioncurrencies'", {"transactioncurrency"}),
-        ("startswith(LogicalName,'quote')", {"quote", "quotedetail"}),
+        ("startswith(LogicalName,'quote')", {"quote", "quotedetail", "quoteclose"}),
         ("ChangeTrackingEnabled eq true and PrimaryNameAttribute eq 'fullname'", {"contact", "systemuser"}),
         ("not (IsValidForAdvancedFind eq true)", set()),
         ("OwnershipType eq Microsoft.Dynamics.CRM.OwnershipTypes'UserOwned' and ObjectTypeCode lt 3",
