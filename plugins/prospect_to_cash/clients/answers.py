@@ -11,7 +11,7 @@ import orjson
 
 from prospect_to_cash.clients.operations import Answer, Kind, Operation
 from prospect_to_cash.clients.pages import BOM
-from prospect_to_cash.errors import Misconfigured, P2CError, Throttled, Unavailable
+from prospect_to_cash.errors import Expired, Misconfigured, P2CError, Refused, Throttled, Unavailable
 
 BUSY = (502, 503, 504)
 """Answers of the doors before a service: the request may be repeated if it is repeatable at all."""
@@ -84,10 +84,12 @@ def read_error(host: str, fault: Fault, what: str) -> P2CError:
             f"user, and the host must be spelled as the environment spells it. {fault.sentence}"
         )
     if fault.status == 403:
-        return Misconfigured(f"{said} Give the application user the roles it needs.")
+        return Refused(f"{said} Give the application user the roles it needs.", fault.status)
     if fault.status == 429:
         return Throttled(said, retry_after=30.0)
-    return Unavailable(said) if fault.status >= 500 or fault.status == 408 else Misconfigured(said)
+    if fault.status == 410:
+        return Expired(said)
+    return Unavailable(said) if fault.status >= 500 or fault.status == 408 else Refused(said, fault.status)
 
 
 def is_json(headers: Mapping[str, str], body: bytes) -> bool:

@@ -7,15 +7,18 @@ import re
 from typing import ClassVar
 
 from prospect_to_cash.clients import literals
-from prospect_to_cash.clients.answers import Fault, json_object
+from prospect_to_cash.clients.answers import Fault, json_object, read_error
 from prospect_to_cash.clients.batch import Part
 from prospect_to_cash.clients.odata import SystemClient
 from prospect_to_cash.clients.operations import Kind, Operation
 from prospect_to_cash.clients.pages import Garbled
 from prospect_to_cash.clients.transport import Reply
+from prospect_to_cash.errors import Expired, P2CError, Refused
 
 _NO_RECORD = {"0x80040217", "0x80060891"}
 _TAKEN = {"0x80040237", "0x80060892", "0x80040333", "0x80043b08"}
+_EXPIRED = "0x80044352"
+_NOT_TRACKED = "0x80072491"
 _SQL = "0x80044150"
 _DEADLOCK = re.compile(r"\b1205\b|deadlock", re.IGNORECASE)
 _GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -64,6 +67,19 @@ class DataverseClient(SystemClient):
         key = None if operation.method == "POST" else operation.key
         url = self.api_root + literals.record_path(operation.entity, key)
         return Part(operation.method, url, headers, operation.body)
+
+    def read_refusal(self, fault: Fault, what: str) -> P2CError:
+        """Of a read; a delta link is told to be too old by its code, the status is not documented (section 5.7)."""
+        code = fault.code.lower()
+        if code == _EXPIRED:
+            return Expired(f"{self.host} no longer keeps the changes of {what} since the last read.")
+        if code == _NOT_TRACKED:
+            return Refused(
+                f"{self.host} does not track changes of {what}: turn change tracking on for the table, or give "
+                "the card strategy `window`.",
+                fault.status,
+            )
+        return read_error(self.host, fault, what)
 
     def refusal(self, operation: Operation, fault: Fault) -> Kind:
         code = fault.code.lower()

@@ -32,7 +32,7 @@ class Page:
 
     `observed_at` is the start of the request, UTC. The bytes of a row are cut, not checked: whether they are
     valid JSON is told by who parses them. `delta_link` stands on the last page of a collection read with
-    change tracking.
+    change tracking, `deleted` are the keys of records that a page of changes says are deleted.
     """
 
     rows: list[bytes] = field(repr=False)
@@ -41,6 +41,7 @@ class Page:
     next_link: str | None = None
     delta_link: str | None = None
     count: int | None = None
+    deleted: tuple[str, ...] = field(default=(), repr=False)
     body: bytes = field(default=b"", repr=False)
 
     @classmethod
@@ -48,14 +49,14 @@ class Page:
         """Cut one answer into a page; raises Garbled when it is no collection in JSON."""
         body = body.removeprefix(BOM)
         rows, envelope = _cut_fast(body) or _cut_slow(body)
-        count = envelope.get("@odata.count")
+        count = envelope.get("@odata.count", envelope.get("@count"))
         return cls(
             rows=rows,
             observed_at=observed_at,
             request_id=request_id,
-            next_link=_link(envelope, "@odata.nextLink"),
-            delta_link=_link(envelope, "@odata.deltaLink"),
-            count=count if isinstance(count, int) else None,
+            next_link=_link(envelope, "nextLink"),
+            delta_link=_link(envelope, "deltaLink"),
+            count=count if isinstance(count, int) and not isinstance(count, bool) else None,
             body=body,
         )
 
@@ -66,7 +67,8 @@ class Page:
 
 
 def _link(envelope: dict[str, object], name: str) -> str | None:
-    link = envelope.get(name)
+    """A link of the envelope; OData 4.01 leaves the `odata.` of annotations out."""
+    link = envelope.get(f"@odata.{name}", envelope.get(f"@{name}"))
     return link if isinstance(link, str) and link else None
 
 
@@ -124,7 +126,7 @@ def _cut_slow(body: bytes) -> tuple[list[bytes], dict[str, object]]:
             at = _skip(text, at)
             if text[at] != "}":
                 at = _expect(text, at, ",")
-    except (ValueError, IndexError, TypeError):
+    except (ValueError, IndexError, TypeError, RecursionError):
         raise Garbled("The answer is not a collection in JSON, or ends in the middle.") from None
     if rows is None or text[at + 1 :].strip():
         raise Garbled("The answer is JSON, but no collection: it has no list of values.")
