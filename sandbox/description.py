@@ -83,7 +83,8 @@ class Field:
 class Entity:
     """One table of Sales or one data entity of F&O.
 
-    `type_name` is the logical name (Sales) or the entity type (F&O), `label` what messages call it.
+    `type_name` is the logical name (Sales) or the entity type (F&O), `label` what messages call it. The last three
+    say what a table of Sales can do beside plain reads and writes.
     """
 
     system: str
@@ -97,6 +98,9 @@ class Entity:
     alternate_keys: tuple[tuple[str, ...], ...] = ()
     unique: tuple[tuple[str, ...], ...] = ()
     defaults: Mapping[str, Wire] = field(default_factory=dict)
+    change_tracking: bool = False
+    optimistic_concurrency: bool = False
+    bulk_actions: bool = False
 
     def key_of(self, fields: Mapping[str, Wire]) -> Key:
         """The storage key: the lower-case GUID of a Sales row, or the normalised tuple of F&O

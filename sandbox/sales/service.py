@@ -14,10 +14,12 @@ from sandbox.sales.batch import run_batch
 from sandbox.sales.derived import pointing
 from sandbox.sales.documents import QUOTES
 from sandbox.sales.foundation import BUSINESS_UNIT, USER, organization_id
+from sandbox.sales.options import SalesOptions
 from sandbox.sales.payload import PayloadReader, parse_body
 from sandbox.sales.reads import Reader
 from sandbox.sales.rows import RowFinder
 from sandbox.sales.stamps import etag
+from sandbox.sales.tracking import Tracker
 from sandbox.sales.writes import Writer
 from sandbox.store.store import Store, Transaction
 from sandbox.store.table import Row
@@ -33,11 +35,14 @@ class SalesService:
     name = "sales"
     prefixes: tuple[str, ...] = (PREFIX,)
 
-    def __init__(self, entities: Mapping[str, Entity], store: Store, clock: Clock) -> None:
+    def __init__(
+        self, entities: Mapping[str, Entity], store: Store, clock: Clock, options: SalesOptions
+    ) -> None:
         self.entities = entities
         self.store = store
         self._finder = RowFinder(entities, store)
         self._reader = Reader(self._finder, PREFIX)
+        self._tracker = Tracker(self._finder, clock, PREFIX, options.change_tracking_days)
         self._writer = Writer(entities, store, clock)
         self._actions = actions.Actions(self._finder, self._writer, clock)
 
@@ -120,6 +125,8 @@ class SalesService:
     def _read(self, call: Call, entity: Entity, address: Address) -> Reply:
         if address.key is not None:
             return self._reader.one(call, entity, address)
+        if self._tracker.is_asked(call) and address.rest in ((), ("$count",)):
+            return self._tracker.count(call, entity) if address.rest else self._tracker.many(call, entity)
         if address.rest == ("$count",):
             return self._reader.count(call, entity)
         if address.rest:

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sandbox.description import Entity, Fields, Wire
+from sandbox.description import Entity, Fields, Key, Wire
 from sandbox.sales.pricing import in_base_currency
 from sandbox.store.store import Transaction
 from sandbox.store.table import Row, Table
 
+ROW_VERSION = "rowversion"  # the counter that all tables share
 _FIRST_VERSION = 1_000_001
 
 
 def put(tx: Transaction, set_name: str, fields: Fields) -> Row:
     """Store a row under the next value of the database-wide row version; those of all tables interleave."""
-    version = tx.next_number("rowversion", _FIRST_VERSION)
+    version = tx.next_number(ROW_VERSION, _FIRST_VERSION)
     fields["versionnumber"] = version
     return tx.put(set_name, fields, str(version))
+
+
+def drop(tx: Transaction, set_name: str, key: Key) -> None:
+    """Delete a row; its deletion takes a row version too, under which change tracking tells it."""
+    tx.drop(set_name, key, str(tx.next_number(ROW_VERSION, _FIRST_VERSION)))
 
 
 def etag(version: str) -> str:

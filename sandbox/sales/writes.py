@@ -10,7 +10,7 @@ from sandbox.description import Entity, Fields, Wire
 from sandbox.sales import derived, documents, errors, rules
 from sandbox.sales.entities import ON_DELETE
 from sandbox.sales.foundation import BUSINESS_UNIT, USER, organization_id
-from sandbox.sales.stamps import base_amounts, creation_stamps, put
+from sandbox.sales.stamps import base_amounts, creation_stamps, drop, put
 from sandbox.store.store import Store, Transaction
 from sandbox.store.table import Row
 
@@ -104,7 +104,7 @@ class Writer:
                     self._remove(tx, child, referrer)
                 else:
                     self._store_row(tx, child, {**referrer.fields, column: None})
-        tx.drop(entity.set_name, row.key)
+        drop(tx, entity.set_name, row.key)
 
     def _touch(self, entity: Entity, fields: Fields) -> None:
         fields["modifiedon"] = self._clock.stamp()
