@@ -75,7 +75,8 @@ class Write:
 
     ``key`` are the properties by which an existing record is found, ``id`` the property that
     holds a GUID key (Sales only), ``creates`` false means that the record must exist already,
-    ``read_back`` the properties of a created record that are kept beside its identity.
+    ``read_back`` the properties of a created record that are kept beside its identity. ``max_parallel`` is the most
+    requests on their way at once, ``bulk`` whether bulk actions are used where the target offers them.
     ``assigned`` are key properties that the target assigns where they are left out, ``find_by`` the
     body's properties by which such a record is found again, and ``find_only`` what it must say to be ours. ``gone`` says
     what becomes of a part that its document has no more: ``delete``, a body such as
@@ -92,6 +93,7 @@ class Write:
     creates: bool = True
     max_parallel: int = 1
     batch_size: int = 100
+    bulk: bool = True
     read_back: tuple[str, ...] = ()
     assigned: tuple[str, ...] = ()
     find_by: tuple[str, ...] = ()

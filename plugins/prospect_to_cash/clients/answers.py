@@ -11,13 +11,14 @@ import orjson
 
 from prospect_to_cash.clients.operations import Answer, Kind, Operation
 from prospect_to_cash.clients.pages import BOM
+from prospect_to_cash.clients.transport import Reply
 from prospect_to_cash.errors import Expired, Misconfigured, P2CError, Refused, Throttled, Unavailable
 
 BUSY = (502, 503, 504)
 """Answers of the doors before a service: the request may be repeated if it is repeatable at all."""
 
 _REQUEST_IDS = ("x-ms-service-request-id", "ms-dyn-aid", "REQ_ID", "x-ms-client-request-id", "request-id")
-_ENTITY_ID = re.compile(r"\(([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})\)\s*$")
+_ENTITY_ID = re.compile(r"[(=]([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})\)\s*$")
 _ROW = re.compile(r"^Write failed for table row of type '[^']*'\.\s*")
 _ITEM = re.compile(r";\s*(?=(?:Info|Warning|Error): )")
 _LEVEL = re.compile(r"^(?:Info|Warning|Error): ")
@@ -94,7 +95,9 @@ def read_error(host: str, fault: Fault, what: str) -> P2CError:
 
 def is_json(headers: Mapping[str, str], body: bytes) -> bool:
     """Whether a body is JSON at first sight; some doors answer 200 with a page of HTML."""
-    return body.removeprefix(BOM)[:1] in (b"{", b"[") and "html" not in headers.get("Content-Type", "")
+    return body.removeprefix(BOM).lstrip()[:1] in (b"{", b"[") and "html" not in headers.get(
+        "Content-Type", ""
+    )
 
 
 def answer_of(
@@ -119,7 +122,7 @@ def answer_of(
         return Answer(
             "done",
             status,
-            created=_created(operation, status, upserts),
+            created=_created(operation, status, bool(body.strip()), upserts),
             row=body.removeprefix(BOM) if body.strip() else None,
             entity_id=place[1].lower() if place else None,
             request_id=request_id,
@@ -135,11 +138,14 @@ def answer_of(
     return Answer(kind, status, code=fault.code, sentence=fault.sentence, request_id=request_id)
 
 
-def _created(operation: Operation, status: int, upserts: bool) -> bool | None:
-    """Whether a success made a new record; None where the system answers an upsert the same either way."""
+def _created(operation: Operation, status: int, has_row: bool, upserts: bool) -> bool | None:
+    """Whether a success made a new record; None where the system answers an upsert the same either way.
+
+    200 tells an update only with the record: some servers say 200 where others say 204.
+    """
     if operation.method == "POST" or operation.create_only or status == 201:
         return True
-    if operation.method == "DELETE" or operation.if_match or status == 200 or not upserts:
+    if operation.method == "DELETE" or operation.if_match or (status == 200 and has_row) or not upserts:
         return False
     return None
 
@@ -147,6 +153,19 @@ def _created(operation: Operation, status: int, upserts: bool) -> bool | None:
 def request_id_of(headers: Mapping[str, str]) -> str:
     """The id by which the system's support finds the request again; empty when it gives none."""
     return next((headers[name] for name in _REQUEST_IDS if headers.get(name)), "")
+
+
+def read_etag(reply: Reply) -> str | None:
+    """The etag of the one record in an answer, from its header or its annotation."""
+    named = reply.headers.get("ETag")
+    if named:
+        return named
+    try:
+        said = json_object(reply.body)
+    except (ValueError, RecursionError):
+        return None
+    found = said.get("@odata.etag", said.get("@etag"))
+    return found if isinstance(found, str) and not any(c in found for c in "\r\n") else None
 
 
 def json_object(body: bytes) -> dict[str, Any]:

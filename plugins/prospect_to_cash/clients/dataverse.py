@@ -4,12 +4,16 @@ Error codes: learn.microsoft.com/power-apps/developer/data-platform/reference/we
 """
 
 import re
+import time
+from collections.abc import Sequence
 from typing import ClassVar
 
 from prospect_to_cash.clients import literals
 from prospect_to_cash.clients.answers import Fault, json_object, read_error
+from prospect_to_cash.clients.auth import Credentials
 from prospect_to_cash.clients.batch import Part
-from prospect_to_cash.clients.odata import SystemClient
+from prospect_to_cash.clients.bulk import BulkActions, Message, action_path
+from prospect_to_cash.clients.odata import Patience, SystemClient
 from prospect_to_cash.clients.operations import Kind, Operation
 from prospect_to_cash.clients.pages import Garbled
 from prospect_to_cash.clients.transport import Reply
@@ -35,6 +39,16 @@ class DataverseClient(SystemClient):
     upserts: ClassVar[bool] = True
     pages_by_offset: ClassVar[bool] = False
     probe: ClassVar[str] = "WhoAmI"
+
+    def __init__(
+        self,
+        root_url: str,
+        credentials: Credentials,
+        deadline: float | None = None,
+        patience: Patience | None = None,
+    ) -> None:
+        super().__init__(root_url, credentials, deadline, patience)
+        self._bulk = BulkActions(self._rows)
 
     def identity(self) -> dict[str, object]:
         """`env_id` and `organization_id`: the organisation's GUID, which a restored copy does not share."""
@@ -80,6 +94,35 @@ class DataverseClient(SystemClient):
                 fault.status,
             )
         return read_error(self.host, fault, what)
+
+    def bulk_message(self, operation: Operation, seconds: float) -> Message | None:
+        return self._bulk.offered(operation, seconds)
+
+    def bulk_part(self, message: Message, operations: Sequence[Operation]) -> Part:
+        url = self.api_root + action_path(operations[0].entity, message)
+        return Part("POST", url, {}, self._bulk.body(message, operations))
+
+    def withdraw_bulk(self, entity: str, message: Message, fault: Fault) -> bool:
+        """405 and 501 are about the action, and so is a 404 that names no missing record."""
+        unknown = fault.status == 404 and fault.code.lower() not in _NO_RECORD
+        if unknown or fault.status in (405, 501):
+            self._bulk.withdraw(entity, message)
+            return True
+        return False
+
+    def _rows(self, path: str, seconds: float) -> list[dict[str, object]] | None:
+        """The rows behind a path, asked once; None when they are not to be had."""
+        ends = time.monotonic() + seconds
+        try:
+            self.clock.wait(seconds)
+            reply = self.send(
+                "GET", self.api_root + path, {}, None, min(self.deadline, ends - time.monotonic())
+            )
+            self.told_to_wait(reply.status, reply.headers, 0)
+            found = json_object(reply.body).get("value") if reply.status == 200 else None
+        except (P2CError, ValueError, RecursionError):
+            return None
+        return [row for row in found if isinstance(row, dict)] if isinstance(found, list) else None
 
     def refusal(self, operation: Operation, fault: Fault) -> Kind:
         code = fault.code.lower()

@@ -14,6 +14,7 @@ from prospect_to_cash.clients import literals
 from prospect_to_cash.clients.answers import BUSY, Fault, is_json, read_error, read_fault, request_id_of
 from prospect_to_cash.clients.auth import Credentials, TokenSource
 from prospect_to_cash.clients.batch import Part
+from prospect_to_cash.clients.bulk import Message
 from prospect_to_cash.clients.changes import told_apart
 from prospect_to_cash.clients.operations import Answer, Kind, Operation
 from prospect_to_cash.clients.pages import Garbled, Page
@@ -109,6 +110,18 @@ class SystemClient(ABC):
         """What this system means by refusing a read of `what` with `fault`."""
         return read_error(self.host, fault, what)
 
+    def bulk_message(self, operation: Operation, seconds: float) -> Message | None:
+        """The bulk action that this system offers for `operation`, found out within `seconds`; None: none."""
+        return None
+
+    def bulk_part(self, message: Message, operations: Sequence[Operation]) -> Part:
+        """Operations of one set as one bulk action, where `bulk_message` named it for each of them."""
+        raise NotImplementedError(f"{self.system} has no bulk actions.")
+
+    def withdraw_bulk(self, entity: str, message: Message, fault: Fault) -> bool:
+        """Whether `fault` says that the action does not exist; then it is not offered again."""
+        return False
+
     @abstractmethod
     def write_part(self, operation: Operation) -> Part:
         """`operation` as this system wants it on the wire."""
@@ -176,14 +189,15 @@ class SystemClient(ABC):
             for page in self.pages(entity, select, literals.any_of(chunk), orderby):
                 yield from page.rows
 
-    def write(self, operations: Sequence[Operation], deadline: float) -> list[Answer]:
+    def write(self, operations: Sequence[Operation], deadline: float, in_bulk: bool = False) -> list[Answer]:
         """Send the operations within `deadline` seconds in all; one answer each, in their order.
 
-        More than one go as `$batch`. A POST is sent once. Writes by key are sent again, within the client's
-        patience, when they were not run, or when that is not known and no condition would make a second time
-        differ. Raises Throttled, Unavailable or Misconfigured only when nothing can have been executed.
+        More than one go as `$batch`, or with `in_bulk` as bulk actions where the service offers one for them.
+        A POST is sent once. Writes by key are sent again, within the client's patience, when they were not
+        run, or when that is not known and no condition would make a second time differ. Raises Throttled,
+        Unavailable or Misconfigured only when nothing can have been executed.
         """
-        return Course(self, operations, deadline).run()
+        return Course(self, operations, deadline).run(in_bulk)
 
     def _chunks(
         self, keys: Sequence[Mapping[str, literals.Value]]

@@ -41,7 +41,9 @@ class Circle:
         if page.next_link is None:
             return
         if hash(page.next_link) in self._links:
-            raise Unavailable(f"{self._where}: a page names one that was read before as the next one.")
+            raise Unavailable(
+                f"{self._where}: a page names one that was read before as the one that follows it."
+            )
         self._links.add(hash(page.next_link))
         if page.rows and page.rows == self._last:
             raise Unavailable(f"{self._where}: the same page comes again under another link.")
