@@ -11,6 +11,7 @@ import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 SCHEMAS = Path(__file__).parent / "schemas"
@@ -73,13 +74,14 @@ class Field:
     navigation: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     state_of: Mapping[int, int] = field(default_factory=dict)
     empty: Wire = None
+    is_copy: bool = False
 
     @property
     def is_lookup(self) -> bool:
         return bool(self.targets)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Entity:
     """One table of Sales or one data entity of F&O.
 
@@ -110,9 +112,14 @@ class Entity:
         return tuple(fold(str(fields.get(name, ""))) for name in self.key_fields)
 
     @property
-    def navigation(self) -> dict[str, Field]:
+    def navigation(self) -> Mapping[str, Field]:
         """Every navigation property of the entity with the lookup that it writes."""
-        return {nav: f for f in self.fields.values() for nav in f.navigation}
+        return _navigation_of(self)
+
+
+@cache
+def _navigation_of(entity: Entity) -> Mapping[str, Field]:
+    return {nav: f for f in entity.fields.values() for nav in f.navigation}
 
 
 def fold(text: str) -> str:
@@ -201,6 +208,7 @@ def _sales_field(row: dict[str, str]) -> Field:
         state_of=state_of,
         targets=targets,
         navigation=navigation,
+        is_copy=writable.startswith("yes (derived from"),
     )
 
 
