@@ -22,6 +22,8 @@ _ENTITY_ID = re.compile(r"[(=]([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{
 _ROW = re.compile(r"^Write failed for table row of type '[^']*'\.\s*")
 _ITEM = re.compile(r";\s*(?=(?:Info|Warning|Error): )")
 _LEVEL = re.compile(r"^(?:Info|Warning|Error): ")
+_XML_MESSAGE = re.compile(rb"<(?:\w+:)?error\b[^>]*>.*?<(?:\w+:)?message\b[^>]*>([^<]{1,2000})<", re.DOTALL)
+_XML_CODE = re.compile(rb"<(?:\w+:)?code\b[^>]*>([\w.-]{1,100})<")
 _NOISE = re.compile(r"validateField failed on field|validateWrite failed on data source", re.IGNORECASE)
 
 
@@ -44,7 +46,7 @@ def read_fault(status: int, body: bytes) -> Fault:
     try:
         found = orjson.loads(body)
     except orjson.JSONDecodeError:
-        return Fault(status, "", f"HTTP {status} with a page instead of an explanation{_title(body)}.")
+        return _told_otherwise(status, body)
     if not isinstance(found, dict):
         return Fault(status, "", f"HTTP {status} with an answer in an unknown form.")
     error = found.get("error", found)
@@ -55,6 +57,23 @@ def read_fault(status: int, body: bytes) -> Fault:
     text = str(inner.get("message") or error.get("message") or error.get("Message") or "")
     sentence = infolog_sentence(text) or f"HTTP {status} without any explanation."
     return Fault(status, str(error.get("code") or ""), sentence, text, str(inner.get("type") or ""))
+
+
+def _told_otherwise(status: int, body: bytes) -> Fault:
+    """The error in a body that is no JSON: OData's XML, a page, or plain text.
+
+    The two elements of an XML error are found as text: nothing is parsed, so that nothing can be expanded.
+    """
+    if body[:1] != b"<":
+        said = " ".join(body[:2000].decode("utf-8", "replace").split())[:300]
+        if said.isprintable() and "\ufffd" not in said and said[:1] not in "{[":
+            return Fault(status, "", said)
+    message = _XML_MESSAGE.search(body[:20_000])
+    if not message:
+        return Fault(status, "", f"HTTP {status} with a page instead of an explanation{_title(body)}.")
+    code = _XML_CODE.search(body[:20_000])
+    text = html.unescape(message[1].decode("utf-8", "replace")).strip()
+    return Fault(status, code[1].decode() if code else "", infolog_sentence(text), text)
 
 
 def infolog_sentence(text: str) -> str:

@@ -17,13 +17,14 @@ from prospect_to_cash.clients.batch import Part
 from prospect_to_cash.clients.bulk import Message
 from prospect_to_cash.clients.changes import told_apart
 from prospect_to_cash.clients.operations import Answer, Kind, Operation
-from prospect_to_cash.clients.pages import Garbled, Page
+from prospect_to_cash.clients.pages import Garbled, Page, whole_rows
 from prospect_to_cash.clients.paging import Circle, absolute, with_absolute_links
 from prospect_to_cash.clients.throttle import clock_of, http_date, retry_after
 from prospect_to_cash.clients.transport import (
     AnswerLost,
     NotSent,
     Reply,
+    TooLarge,
     Transport,
     checked_origin,
     origin_of,
@@ -187,7 +188,7 @@ class SystemClient(ABC):
         orderby = tuple(keys[0]) if keys and self.pages_by_offset else ()
         for chunk in self._chunks(keys):
             for page in self.pages(entity, select, literals.any_of(chunk), orderby):
-                yield from page.rows
+                yield from whole_rows(page)
 
     def write(self, operations: Sequence[Operation], deadline: float, in_bulk: bool = False) -> list[Answer]:
         """Send the operations within `deadline` seconds in all; one answer each, in their order.
@@ -245,6 +246,8 @@ class SystemClient(ABC):
                     problem = Unavailable(f"{self.host} answers {what} with a page instead of JSON.")
                 else:
                     return read(reply)
+            except TooLarge:
+                raise
             except (NotSent, AnswerLost, Garbled) as error:
                 problem = error
             failures += 1

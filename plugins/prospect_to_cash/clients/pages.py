@@ -66,6 +66,14 @@ class Page:
         return replace(self, rows=rows)
 
 
+def whole_rows(page: Page) -> list[bytes]:
+    """The rows of a page for who reads them at once, each a JSON object. Raises Garbled."""
+    for row in page.rows:
+        if _parsed(row) is None:
+            raise Garbled("A record in the answer is no JSON object.")
+    return page.rows
+
+
 def _link(envelope: dict[str, object], name: str) -> str | None:
     """A link of the envelope; OData 4.01 leaves the `odata.` of annotations out."""
     link = envelope.get(f"@odata.{name}", envelope.get(f"@{name}"))
