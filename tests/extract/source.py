@@ -36,6 +36,7 @@ class Source:
         self.oldest_token = 0
         self.expiry = (400, "0x80044352")
         self.token_speaks_from = "first"
+        self.page_body: Callable[[int], bytes | None] = lambda page: None
         self.fault: Callable[[int], int | None] = lambda page: None
         self.gate: tuple[int, threading.Event, threading.Event] | None = None
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
@@ -183,6 +184,9 @@ def _handler(source: Source) -> type[BaseHTTPRequestHandler]:
                 return
             if "$skiptoken" not in query:
                 source.version_at_first_page = source.version
+            if (body := source.page_body(number)) is not None:
+                self.answer(200, body)
+                return
             rows, link = source.page(query)
             tail = b',"@odata.nextLink":' + json.dumps(link).encode() if link else b""
             if tracked and source.tracking and not link:

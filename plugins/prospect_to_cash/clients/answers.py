@@ -51,10 +51,12 @@ def read_fault(status: int, body: bytes) -> Fault:
         return Fault(status, "", f"HTTP {status} with an answer in an unknown form.")
     error = found.get("error", found)
     if not isinstance(error, dict):
-        return Fault(status, str(error), str(found.get("error_description", error)))
+        said = str(found.get("error_description") or error or f"HTTP {status} without any explanation.")
+        return Fault(status, str(error or ""), said)
     inner = error.get("innererror")
     inner = inner if isinstance(inner, dict) else {}
-    text = str(inner.get("message") or error.get("message") or error.get("Message") or "")
+    message = inner.get("message") or error.get("message") or error.get("Message") or ""
+    text = str(message.get("value") or "" if isinstance(message, dict) else message)
     sentence = infolog_sentence(text) or f"HTTP {status} without any explanation."
     return Fault(status, str(error.get("code") or ""), sentence, text, str(inner.get("type") or ""))
 

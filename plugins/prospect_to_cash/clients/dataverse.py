@@ -126,11 +126,12 @@ class DataverseClient(SystemClient):
 
     def refusal(self, operation: Operation, fault: Fault) -> Kind:
         code = fault.code.lower()
-        if code in _TAKEN:
+        if code in _TAKEN or (fault.status == 409 and operation.if_match is None):
             return "exists"
         if fault.status == 412:
             return "exists" if operation.create_only else "missing" if operation.if_match == "*" else "stale"
-        if fault.status == 404 and operation.method != "POST" and (code in _NO_RECORD or not code):
+        # Codes of the platform are hexadecimal; any other one is of a server that says 404 as HTTP does.
+        if fault.status == 404 and operation.method != "POST" and (code in _NO_RECORD or code[:2] != "0x"):
             return "rejected" if self._is_about_another(operation, fault) else "missing"
         if fault.status >= 500:
             return "not_run" if code == _SQL and _DEADLOCK.search(fault.text) else "unknown"

@@ -107,7 +107,7 @@ class FinOpsClient(SystemClient):
         """
         if _CONFLICT.search(fault.text):
             return "not_run"
-        if operation.method == "POST" and _TAKEN.search(fault.text):
+        if operation.method == "POST" and (_TAKEN.search(fault.text) or fault.status == 409):
             return "exists"
         if fault.status == 412:
             return "stale"

@@ -88,13 +88,15 @@ def _cut_fast(body: bytes) -> tuple[list[bytes], dict[str, object]] | None:
     start = value.end()
     if body[start : start + 1] == b"]":
         envelope = _parsed(body)
-        return ([], envelope) if envelope is not None else None
+        return ([], envelope) if envelope is not None and envelope.get("value") == [] else None
     first = _FIRST_KEY.match(body, start)
     end = body.rfind(b"}]")
     if not first or end < start:
         return None
-    envelope = _parsed(body[:start] + body[end + 1 :])
-    if envelope is None:
+    envelope = _parsed(body[:start] + b"true" + body[end + 1 :])
+    if envelope is None or envelope.get("value") != [
+        True
+    ]:  # else it was a list of that name deeper in the answer
         return None
     opening = b"{" + first[1]
     pieces = body[start + len(opening) : end].split(b"}," + opening)
@@ -145,6 +147,8 @@ def _cut_array(text: str, at: int) -> tuple[list[bytes], int]:
     rows = []
     at = _skip(text, at + 1)
     while text[at] != "]":
+        if text[at] != "{":
+            raise ValueError("a row that is no object")
         _, end = _DECODER.raw_decode(text, at)
         rows.append(text[at:end].encode("utf-8", "surrogateescape"))
         at = _skip(text, end)
