@@ -27,18 +27,17 @@ _ID = "@odata.id"
 class Bulk:
     """Carries one bulk action out, inside a transaction of the caller."""
 
-    def __init__(self, finder: RowFinder, reader: PayloadReader, writer: Writer, prefix: str) -> None:
+    def __init__(self, finder: RowFinder, reader: PayloadReader, writer: Writer) -> None:
         self._finder = finder
         self._reader = reader
         self._writer = writer
-        self._prefix = prefix
 
     def run(self, call: Call, entity: Entity, name: str, tx: Transaction) -> Reply:
         """The ids of created rows; of updates and upserts nothing is told. Raises Refused."""
         targets = self._targets(call, entity, name)
         if name == "CreateMultiple":
             ids = [str(self._create(tx, entity, target).key) for target in targets]
-            context = f"{call.root}{self._prefix}$metadata#Microsoft.Dynamics.CRM.CreateMultipleResponse"
+            context = f"{call.base}$metadata#Microsoft.Dynamics.CRM.CreateMultipleResponse"
             headers = {"Content-Type": errors.JSON, "OData-Version": "4.0"}
             return Reply(200, headers, dumps({"@odata.context": context, "Ids": ids}))
         if name == "UpdateMultiple":
@@ -54,7 +53,7 @@ class Bulk:
         return Reply(204, {"OData-Version": "4.0"})
 
     def _targets(self, call: Call, entity: Entity, name: str) -> list[dict[str, Any]]:
-        body = parse_body(entity, call.body)
+        body = parse_body(entity.set_name, call.body)
         targets = body.get("Targets")
         if not isinstance(targets, list) or not targets or len(body) > 1:
             raise errors.bad_payload(name, "The action takes the parameter 'Targets', a list of rows.")

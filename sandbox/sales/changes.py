@@ -35,13 +35,11 @@ class Changes:
         relationships: Relationships,
         reader: Reader,
         writer: Writer,
-        prefix: str,
     ) -> None:
         self._finder = finder
         self._relationships = relationships
         self._reader = reader
         self._writer = writer
-        self._prefix = prefix
 
     def payload_reader(self, references: Mapping[str, str]) -> PayloadReader:
         return PayloadReader(self._finder, self._relationships, references)
@@ -151,10 +149,10 @@ class Changes:
             raise errors.no_resource(_OPERATION + name)
         if call.method != "POST":
             raise not_allowed(call.method)
-        return bulk.Bulk(self._finder, reader, writer, self._prefix).run(call, entity, name, tx)
+        return bulk.Bulk(self._finder, reader, writer).run(call, entity, name, tx)
 
     def _body(self, call: Call, entity: Entity) -> dict[str, Any]:
-        body = parse_body(entity, call.body)
+        body = parse_body(entity.set_name, call.body)
         call.fields = tuple(name for name in body if not name.startswith("@"))
         return body
 
@@ -164,7 +162,7 @@ class Changes:
         if preferences.get("return") == "representation":
             select = self._reader.select_of(call, entity)
             return self._reader.row(call, entity, row, select, status, preferences)
-        uri = f"{call.root}{self._prefix}{entity.set_name}({row.key})"
+        uri = f"{call.base}{entity.set_name}({row.key})"
         headers = {"OData-Version": "4.0", "OData-EntityId": uri}
         if status == 201:
             headers["Location"] = uri

@@ -45,6 +45,8 @@ _DEFAULTS: Mapping[str, Mapping[str, Wire]] = {
         "territorycode": 1,
     },
     "quotes": {**_DOCUMENT, "revisionnumber": 0},
+    "quotecloses": {"statecode": 0, "statuscode": 1},
+    "ordercloses": {"statecode": 0, "statuscode": 1},
     "salesorders": _DOCUMENT,
     "invoices": _DOCUMENT,
     "quotedetails": _LINE,
@@ -97,10 +99,10 @@ _UNIQUE: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "businessunits": (("name",),),
 }
 
-UNTRACKED = frozenset({"organizations"})
+UNTRACKED = frozenset({"organizations", "sdkmessages", "sdkmessagefilters"})
 """Tables without change tracking and without optimistic concurrency, if nothing else is set (assumed)."""
 
-WITHOUT_BULK = frozenset({"organizations", "businessunits", "systemusers", "teams"})
+WITHOUT_BULK = UNTRACKED | {"businessunits", "systemusers", "teams"}
 """Tables without CreateMultiple and its like, if nothing else is set (assumed; a client asks sdkmessagefilters)."""
 
 OnDelete = Literal["restrict", "cascade", "clear"]
@@ -145,8 +147,13 @@ ON_DELETE: Mapping[str, tuple[Referrer, ...]] = {
         ("contacts", "_parentcontactid_value", "cascade"),
         ("accounts", "_primarycontactid_value", "clear"),
     ),
-    "quotes": (("quotedetails", "_quoteid_value", "cascade"), ("salesorders", "_quoteid_value", "clear")),
+    "quotes": (
+        ("quotedetails", "_quoteid_value", "cascade"),
+        ("quotecloses", "_quoteid_value", "cascade"),
+        ("salesorders", "_quoteid_value", "clear"),
+    ),
     "salesorders": (
+        ("ordercloses", "_salesorderid_value", "cascade"),
         ("salesorderdetails", "_salesorderid_value", "cascade"),
         ("invoices", "_salesorderid_value", "clear"),
     ),

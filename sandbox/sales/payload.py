@@ -53,16 +53,14 @@ class Payload:
     children: list[Children] = field(default_factory=list)
 
 
-def parse_body(entity: Entity, body: bytes) -> dict[str, Any]:
-    """The JSON object of a write. Raises Refused."""
+def parse_body(name: str, body: bytes) -> dict[str, Any]:
+    """The JSON object of a write; `name` is what messages call its target. Raises Refused."""
     try:
         given = loads(body)
     except ValueError:
         given = None
     if not isinstance(given, dict):
-        raise errors.bad_payload(
-            entity.set_name, "An unexpected content was found: a JSON object is expected."
-        )
+        raise errors.bad_payload(name, "An unexpected content was found: a JSON object is expected.")
     return given
 
 

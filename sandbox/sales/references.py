@@ -71,7 +71,7 @@ class References:
 
 
 def _reference(call: Call, entity: Entity) -> Any:
-    body = parse_body(entity, call.body)
+    body = parse_body(entity.set_name, call.body)
     call.fields = tuple(name for name in body if not name.startswith("@"))
     if set(body) - {"@odata.id", "@odata.context"}:
         raise errors.bad_payload(entity.set_name, "The body of a reference holds nothing but '@odata.id'.")

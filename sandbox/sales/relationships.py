@@ -14,7 +14,6 @@ from sandbox.description import Entity, Field
 from sandbox.sales.derived import sides
 
 PRINCIPAL = "principal"  # what an owner is: a user or a team
-OWNERS = ("systemusers", "teams")  # their common key is ownerid
 
 _PUBLISHED = {
     ("contact", "parentcustomerid", "account"): "contact_customer_accounts",
@@ -30,6 +29,8 @@ _PUBLISHED = {
     ("invoice", "customerid", "account"): "invoice_customer_accounts",
     ("invoice", "customerid", "contact"): "invoice_customer_contacts",
     ("quotedetail", "quoteid", "quote"): "quote_details",
+    ("quoteclose", "quoteid", "quote"): "Quote_QuoteClose",
+    ("orderclose", "salesorderid", "salesorder"): "SalesOrder_OrderClose",
     ("salesorder", "quoteid", "quote"): "quote_orders",
     ("quotedetail", "parentbundleidref", "quotedetail"): "quotedetail_parentref_quotedetail",
     ("salesorderdetail", "quotedetailid", "quotedetail"): "quotedetail_salesorderdetail",

@@ -12,26 +12,27 @@ from sandbox.preferences import read_preferences
 from sandbox.sales import actions, errors, metadata
 from sandbox.sales.batch import run_batch
 from sandbox.sales.changes import Changes
-from sandbox.sales.documents import QUOTES
-from sandbox.sales.foundation import BUSINESS_UNIT, USER, organization_id
+from sandbox.sales.functions import Functions
 from sandbox.sales.options import SalesOptions
+from sandbox.sales.paths import PathReader
 from sandbox.sales.reads import Reader
-from sandbox.sales.relationships import Relationships
+from sandbox.sales.related import Related
 from sandbox.sales.rows import RowFinder
 from sandbox.sales.tracking import Tracker
 from sandbox.sales.writes import Writer
 from sandbox.store.store import Store, Transaction
 from sandbox.web import Call, Reply
 
-PREFIX = "/api/data/v9.2/"
+PREFIXES = ("/api/data/v9.2/", "/api/data/v9.1/", "/api/data/v9.0/")
 LONGEST_URL = 32 * 1024  # outside a batch; the status is assumed
 
 
 class SalesService:
-    """One organisation's Web API v9.2."""
+    """One organisation's Web API, v9.2 and the earlier versions that exist beside it; links answer in the version
+    that was asked."""
 
     name = "sales"
-    prefixes: tuple[str, ...] = (PREFIX,)
+    prefixes: tuple[str, ...] = PREFIXES
 
     def __init__(
         self, entities: Mapping[str, Entity], store: Store, clock: Clock, options: SalesOptions
@@ -39,17 +40,20 @@ class SalesService:
         self.entities = entities
         self.store = store
         self._finder = RowFinder(entities, store)
-        self._reader = Reader(self._finder, PREFIX)
-        self._tracker = Tracker(self._finder, clock, PREFIX, options.change_tracking_days)
+        self._related = Related(entities, store, clock)
+        self._reader = Reader(self._finder, self._related)
+        self._paths = PathReader(self._reader, self._related, entities)
+        self._functions = Functions(entities, store)
+        self._tracker = Tracker(self._finder, clock, options.change_tracking_days)
         writer = Writer(entities, store, clock)
-        relationships = Relationships(entities)
-        self._changes = Changes(self._finder, relationships, self._reader, writer, PREFIX)
+        self._changes = Changes(self._finder, self._related.relationships, self._reader, writer)
         self._actions = actions.Actions(self._finder, writer, clock)
 
     def flush(self) -> None:
         self.store.flush()
 
     def handle(self, prefix: str, call: Call) -> Reply:
+        call.prefix = prefix
         try:
             if call.path == "$batch":
                 return run_batch(self, call)
@@ -57,13 +61,15 @@ class SalesService:
                 return Reply(414, {"Content-Type": "text/html"}, b"<html><body>URI too long</body></html>")
             return self.operate(call, None, {})
         except errors.Refused as refusal:
-            return refusal.reply()
+            return errors.answer(refusal, call)
 
     def operate(self, call: Call, tx: Transaction | None, references: Mapping[str, str]) -> Reply:
         """Answer one operation; a write joins `tx` or makes a transaction of its own. Raises Refused."""
         path = self._resolved(call.path, references)
-        if path in ("", "$metadata", "WhoAmI", "WhoAmI()"):
+        if path in ("", "$metadata"):
             return self._about(call, path)
+        if self._functions.is_one(path):
+            return self._functions.run(call, path)
         try:
             address = parse_address(path)
         except AddressError as error:
@@ -88,11 +94,11 @@ class SalesService:
         if call.method != "POST":
             raise errors.Refused(405, "0x80060888", f"The action {address.set_name} is called with POST.")
         reader = self._changes.payload_reader(references)
-        row = self._actions.run(address.set_name, call.body, reader, tx)
-        if row is None:
+        made = self._actions.run(address.set_name, call.body, call.headers, reader, tx)
+        if made is None:
             return Reply(204, {"OData-Version": "4.0"})
         preferences = read_preferences(call.headers.get("prefer", ""))
-        return self._reader.row(call, self.entities[QUOTES.headers], row, None, 200, preferences)
+        return self._reader.row(call, made.entity, made.row, made.select, 200, preferences)
 
     def _resolved(self, path: str, references: Mapping[str, str]) -> str:
         if not path.startswith("$") or path == "$metadata":
@@ -106,23 +112,15 @@ class SalesService:
         if call.method != "GET":
             raise errors.Refused(405, "0x80060888", f"The method {call.method} is not allowed here.")
         if path == "$metadata":
-            return Reply(
-                200, {"Content-Type": "application/xml", "OData-Version": "4.0"}, metadata.csdl(self.entities)
-            )
-        context = f"{call.root}{PREFIX}$metadata"
-        answer = (
-            metadata.service_document(context, self.entities)
-            if not path
-            else {
-                "@odata.context": f"{context}#Microsoft.Dynamics.CRM.WhoAmIResponse",
-                "BusinessUnitId": BUSINESS_UNIT,
-                "UserId": USER,
-                "OrganizationId": organization_id(self.store),
-            }
-        )
+            annotated = "annotations=true" in call.query.split("&")
+            text = metadata.csdl(self.entities, self._related.relationships, annotated)
+            return Reply(200, {"Content-Type": "application/xml", "OData-Version": "4.0"}, text)
+        answer = metadata.service_document(f"{call.base}$metadata", self.entities)
         return Reply(200, {"Content-Type": errors.JSON, "OData-Version": "4.0"}, dumps(answer))
 
     def _read(self, call: Call, entity: Entity, address: Address) -> Reply:
+        if address.key is not None and address.rest:
+            return self._paths.read(call, entity, self._finder.row(entity, address), address.rest)
         if address.key is not None:
             return self._reader.one(call, entity, address)
         if self._tracker.is_asked(call) and address.rest in ((), ("$count",)):

@@ -23,12 +23,15 @@ _STAMPS = (
     "_owninguser_value",
     "_owningbusinessunit_value",
 )
+OWNERS = {"systemusers": "systemuserid", "teams": "teamid"}  # what can own rows, under one key: ownerid
 
 
 def put(tx: Transaction, set_name: str, fields: Fields) -> Row:
     """Store a row under the next value of the database-wide row version; those of all tables interleave."""
     version = tx.next_number(ROW_VERSION, _FIRST_VERSION)
     fields["versionnumber"] = version
+    if set_name in OWNERS:
+        fields["ownerid"] = fields[OWNERS[set_name]]
     return tx.put(set_name, fields, str(version))
 
 

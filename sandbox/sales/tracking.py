@@ -50,11 +50,10 @@ class _Changes:
 class Tracker:
     """Answers GET requests that ask for changes."""
 
-    def __init__(self, finder: RowFinder, clock: Clock, prefix: str, days: float = DAYS) -> None:
+    def __init__(self, finder: RowFinder, clock: Clock, days: float = DAYS) -> None:
         self._finder = finder
         self._store = finder.store
         self._clock = clock
-        self._prefix = prefix
         self._lifetime = timedelta(days=days)
         self._ordered: dict[str, _Changes] = {}
 
@@ -84,7 +83,7 @@ class Tracker:
         else:
             shown, after, total = self._everything(entity, renderer, place, until, size)
         columns = f"({','.join(options.select)})" if options.select else ""
-        context = f"{call.root}{self._prefix}$metadata#{entity.set_name}{columns}"
+        context = f"{call.base}$metadata#{entity.set_name}{columns}"
         answer: dict[str, Any] = {"@odata.context": context + ("/$delta" if delta else "")}
         if options.count:
             answer["@odata.count"] = total
@@ -193,7 +192,7 @@ class Tracker:
         rows = changes.rows[start : min(start + size, row_end)]
         gone_from = bisect_right(changes.deleted_versions, last if in_deletes else since)
         gone_to = min(gone_from + size - len(rows), deleted_end)
-        context = f"{call.root}{self._prefix}$metadata#{entity.set_name}/$deletedEntity"
+        context = f"{call.base}$metadata#{entity.set_name}/$deletedEntity"
         shown: list[Any] = list(renderer.render(rows))
         shown += [
             {"@odata.context": context, "id": key, "reason": "deleted"}
@@ -228,7 +227,7 @@ class Tracker:
         return kept
 
     def _link(self, call: Call, entity: Entity, options: Options, replace: dict[str, str | None]) -> str:
-        return f"{call.root}{self._prefix}{entity.set_name}?{options.rewritten(replace)}"
+        return f"{call.base}{entity.set_name}?{options.rewritten(replace)}"
 
 
 def _json(answer: object, applied: list[str]) -> Reply:

@@ -14,6 +14,20 @@ from sandbox.sales.stamps import base_amounts, creation_stamps, drop, put
 from sandbox.store.store import Store, Transaction
 from sandbox.store.table import Row
 
+_OWN = frozenset(
+    {
+        "createdon",
+        "modifiedon",
+        "_createdby_value",
+        "_modifiedby_value",
+        "versionnumber",
+        "statecode",
+        "statuscode",
+        "importsequencenumber",
+        "overriddencreatedon",
+    }
+)  # columns that a row never takes over from one of another table
+
 
 class Writer:
     """Applies checked payloads to the store, inside a transaction of the caller, in the name of one user."""
@@ -105,6 +119,39 @@ class Writer:
         fields["createdon"], fields["_createdby_value"] = fields["modifiedon"], self._user
         fields["overriddencreatedon"] = fields["importsequencenumber"] = None
         return self._store_row(tx, entity, fields)
+
+    def derive(self, tx: Transaction, entity: Entity, source: Row, changes: Fields) -> Row:
+        """A new row with the columns that the table shares with that of another row, amounts included."""
+        key = entity.key_fields[0]
+        stamps = creation_stamps(
+            entity, self._clock.stamp(), self._user, self._unit, organization_id(self._store)
+        )
+        fields: Fields = {**entity.defaults, **stamps}
+        for name, value in source.fields.items():
+            if name in entity.fields and name not in _OWN and name != key:
+                fields[name] = value
+        fields.update({**changes, key: str(uuid.uuid4())})
+        documents.number(tx, entity, fields)
+        return self._store_row(tx, entity, fields)
+
+    def retotaled(self, tx: Transaction, family: documents.Family, header: Row) -> Row:
+        """A document with the totals of its lines."""
+        fields = dict(header.fields)
+        documents.total(tx, family, fields)
+        return self._store_row(tx, self._entities[family.headers], fields)
+
+    def recalculate(self, tx: Transaction, family: documents.Family, header: Row) -> Row:
+        """A document whose lines and totals are priced anew, unless its prices are locked."""
+        lines = self._entities[family.lines]
+        for row in documents.lines_of(tx, family, str(header.key)):
+            line = dict(row.fields)
+            documents.price(tx, header.fields, line)
+            self._touch(lines, line)
+            self._store_row(tx, lines, line)
+        fields = dict(header.fields)
+        self._touch(self._entities[family.headers], fields)
+        documents.total(tx, family, fields)
+        return self._store_row(tx, self._entities[family.headers], fields)
 
     def delete(self, tx: Transaction, entity: Entity, row: Row) -> None:
         """Remove the row and do to its referrers what their relationship says. Raises Refused."""
