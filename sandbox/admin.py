@@ -6,6 +6,7 @@ It is off unless SANDBOX_ADMIN_TOKEN is set; the header X-Sandbox-Admin must the
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -19,13 +20,24 @@ from sandbox.request_log import RequestLog
 from sandbox.settings import Settings
 from sandbox.store.store import Store
 
+OwnCalls = Callable[[str, str, bytes], tuple[int, object] | None]
+"""What a system answers itself: method, path and body to status and JSON, or None."""
+
 
 class Admin:
     """The admin API of one system."""
 
     def __init__(
-        self, settings: Settings, system: str, store: Store, log: RequestLog, clock: Clock, loader: Loader
+        self,
+        settings: Settings,
+        system: str,
+        store: Store,
+        log: RequestLog,
+        clock: Clock,
+        loader: Loader,
+        own: OwnCalls | None = None,
     ) -> None:
+        self._own = own
         self._token = settings.admin_token
         self._system = system
         self._store = store
@@ -44,6 +56,9 @@ class Admin:
 
     def _answer(self, request: Request, body: bytes) -> Response:
         method, what = request.method, request.path_params["rest"]
+        own = self._own(method, what, body) if self._own else None
+        if own is not None:
+            return JSONResponse(own[1], own[0])
         if what == "requests" and method == "GET":
             since = int(request.query_params.get("since", "0"))
             return JSONResponse({"requests": self._log.since(since)})

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from sandbox.finops.addresses import Block, check_addresses, fill_countries, full_address
+from sandbox.finops.orders import follow_customer
 from sandbox.finops.parties import customer_name, take_party
 from sandbox.finops.write import SetRules, Write, failed, missing
+from sandbox.store.store import Transaction
+from sandbox.store.table import Row
 
 _BLOCKS = tuple(Block(prefix, "State") for prefix in ("Address", "DeliveryAddress", "InvoiceAddress"))
 
@@ -31,3 +34,6 @@ class CustomerRules(SetRules):
             write.fill("NameAlias", customer_name(write.fields)[:20])
         if "AddressCity" in write.changed or "AddressStreet" in write.changed or write.creating:
             write.fields["FullPrimaryAddress"] = full_address(write.fields)
+
+    def stored(self, tx: Transaction, before: Row | None, after: Row | None) -> None:
+        follow_customer(tx, before, after)
