@@ -20,30 +20,20 @@ from sandbox.request_log import RequestLog
 from sandbox.settings import Settings
 from sandbox.store.store import Store
 
-OwnCalls = Callable[[str, str, bytes], tuple[int, object] | None]
-"""What a system answers itself: method, path and body to status and JSON, or None."""
-
 
 class Admin:
     """The admin API of one system."""
 
     def __init__(
-        self,
-        settings: Settings,
-        system: str,
-        store: Store,
-        log: RequestLog,
-        clock: Clock,
-        loader: Loader,
-        own: OwnCalls | None = None,
+        self, settings: Settings, system: str, store: Store, log: RequestLog, clock: Clock, loader: Loader
     ) -> None:
-        self._own = own
         self._token = settings.admin_token
         self._system = system
         self._store = store
         self._log = log
         self._clock = clock
         self._loader = loader
+        self.more: Callable[[str, str, Any], Any] | None = None
 
     async def handle(self, request: Request) -> Response:
         given = request.headers.get("x-sandbox-admin", "")
@@ -56,9 +46,6 @@ class Admin:
 
     def _answer(self, request: Request, body: bytes) -> Response:
         method, what = request.method, request.path_params["rest"]
-        own = self._own(method, what, body) if self._own else None
-        if own is not None:
-            return JSONResponse(own[1], own[0])
         if what == "requests" and method == "GET":
             since = int(request.query_params.get("since", "0"))
             return JSONResponse({"requests": self._log.since(since)})
@@ -72,6 +59,10 @@ class Admin:
             return JSONResponse({"now": self._clock.stamp()})
         if what.startswith("rows/") and method == "PUT":
             return self._plant(what.removeprefix("rows/"), loads(body))
+        if self.more is not None:
+            answer = self.more(method, what, loads(body) if body else None)
+            if answer is not None:
+                return JSONResponse(answer)
         return JSONResponse({"error": f"There is no {method} {what} in the admin API."}, 404)
 
     def _plant(self, set_name: str, given: Any) -> Response:

@@ -66,11 +66,11 @@ def assemble(settings: Settings, desk: TokenDesk) -> Systems:
     gc.freeze()
     finops_service = FinopsService(finops, stores["finops"], settings.default_company, clock, settings.finops)
     services: tuple[Service, ...] = (SalesService(sales, stores["sales"], clock), finops_service)
-    own_calls = {finops_service.name: finops_service.administer}
     applications = []
     for service in services:
-        log, name = RequestLog(), service.name
-        admin = Admin(settings, name, stores[name], log, clock, loader, own_calls.get(name))
+        log = RequestLog()
+        admin = Admin(settings, service.name, stores[service.name], log, clock, loader)
+        admin.more = getattr(service, "administer", None)
         served = application(service, desk, log, clock, admin.handle)
         if service is finops_service:
             served.add_middleware(FrontDoor, service=finops_service, log=log)

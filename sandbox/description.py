@@ -179,7 +179,7 @@ def read_finops() -> list[Entity]:
                 key_fields=tuple(row["key_fields_in_order"].split(";")),
                 primary_name=row["label"],
                 relations=relations.get(row["entity_set"], {}),
-                category=row["category"],
+                category=row["category"] or "",
                 read_only=row["read_only"] == "yes",
             )
         )

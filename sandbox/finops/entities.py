@@ -80,6 +80,13 @@ BACKINGS: Mapping[str, Backing] = {
     ),
     "SalesInvoiceHeadersV2": Backing("Customer invoice journal", "CustInvoiceJour", "Invoice"),
     "SalesInvoiceV2Lines": Backing("Customer invoice lines", "CustInvoiceTrans", "Invoice"),
+    "DataManagementDefinitionGroups": Backing("Definition groups", "DMFDefinitionGroup", "Group name"),
+    "DataManagementDefinitionGroupDetails": Backing(
+        "Entities for a processing group",
+        "DMFDefinitionGroupEntity",
+        "Group name",
+        ("DefinitionGroupId", "EntityName"),
+    ),
 }
 
 _COMPANY = Reference(

@@ -23,9 +23,14 @@ class Refused(Exception):
     ) -> None:
         super().__init__(message)
         self.status = status
-        self.message = message
         self.exception = exception
-        self.infolog = tuple(infolog)
+        self._text = message
+        self._infolog = tuple(infolog)
+
+    @property
+    def message(self) -> str:
+        """What the refusal says in English."""
+        return self.told("en-us")
 
     def reply(self, in_batch: bool, rejected_status: int = 400, language: str = "en-us") -> Reply:
         """The answer. Inside a batch and in older versions, refusals by business rules come as 500 (seen in
@@ -38,7 +43,7 @@ class Refused(Exception):
                 "code": "",
                 "message": "An error has occurred.",
                 "innererror": {
-                    "message": self._message(language),
+                    "message": self.told(language),
                     "type": self.exception,
                     "stacktrace": "   at Microsoft.Dynamics.Platform.Integration.Services.OData",
                 },
@@ -46,10 +51,11 @@ class Refused(Exception):
         }
         return Reply(status, {"Content-Type": JSON, "OData-Version": "4.0"}, dumps(body))
 
-    def _message(self, language: str) -> str:
-        if not self.infolog:
-            return self.message
-        return f"{self.message} Infolog: {'; '.join(translated(line, language) for line in self.infolog)}."
+    def told(self, language: str) -> str:
+        """The refusal with its Infolog in the user's language."""
+        if not self._infolog:
+            return self._text
+        return f"{self._text} Infolog: {'; '.join(translated(line, language) for line in self._infolog)}."
 
 
 def bad_request(message: str) -> Refused:

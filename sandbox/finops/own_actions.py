@@ -6,12 +6,13 @@ partner adds to an environment (no action of the standard application posts orde
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sandbox.finops import posting
 from sandbox.finops.actions import Action, ActionError, Request
 from sandbox.finops.orders import NUMBER
+from sandbox.finops.package.actions import ACTIONS as PACKAGE_ACTIONS
 from sandbox.finops.posting import Posting, PostingError
 
 APPLICATION_VERSION = "10.0.42"
@@ -30,6 +31,7 @@ _POSTING = {
     "CancelSalesOrder": "cancel",
     "CalculateSalesTotals": "calculate-totals",
 }
+_EDM: Mapping[type, str] = {str: "Edm.String", bool: "Edm.Boolean", int: "Edm.Int32"}
 _HEADERS = ("CDSSalesOrderHeaders", "SalesOrderHeadersV2", "SalesOrderHeadersV4")
 
 
@@ -61,3 +63,19 @@ OWN_ACTIONS = (
         for name, step in _POSTING.items()
     ),
 )
+
+
+def package_actions() -> tuple[Action, ...]:
+    """The actions of data management as the metadata shows them; package/actions.py answers them."""
+    return tuple(
+        Action(
+            name,
+            "DataManagementDefinitionGroups",
+            on_row=False,
+            run=_answering(""),
+            parameters={n: _EDM[kind] for n, kind in {**action.required, **action.optional}.items()},
+            optional=frozenset(action.optional),
+            returns=action.returns,
+        )
+        for name, action in PACKAGE_ACTIONS.items()
+    )

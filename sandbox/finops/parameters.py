@@ -6,8 +6,10 @@ They are set when the sandbox starts and can be changed while it runs (`PUT /_sa
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
+
+from sandbox.finops.package.switches import Switches
 
 LANGUAGES = ("en-us", "de", "fr")
 _CHOICES: Mapping[str, tuple[Any, ...]] = {
@@ -44,7 +46,8 @@ class Parameters:
     `integration_priority` with 429, critical also those of medium; `retry_after_seconds` 0 leaves the header
     out. `user_limits` turns the withdrawn limits per user on. `first_call_seconds` is how long the first call
     takes, `front_door_status` answers every call with an HTML page. `update_conflicts` makes parallel writes
-    to single-threaded entities fail while one of them runs for `write_seconds`.
+    to single-threaded entities fail while one of them runs for `write_seconds`. `packages` are the switches of
+    data management, which have an admin path of their own.
     """
 
     manual_party_numbers: bool = False
@@ -73,6 +76,7 @@ class Parameters:
     front_door_status: int = 0
     update_conflicts: bool = False
     write_seconds: float = 0.2
+    packages: Switches = field(default_factory=Switches)
 
     def changed(self, given: Mapping[str, Any]) -> Parameters:
         """A copy with other values. Raises ValueError for a name or a value that there is not."""

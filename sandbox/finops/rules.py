@@ -15,6 +15,7 @@ from sandbox.finops.customers import CustomerRules
 from sandbox.finops.entities import BACKINGS, NUMBER_SEQUENCES, REFERENCES, REQUIRED, Reference
 from sandbox.finops.order_lines import OrderLineRules, fill_order_line
 from sandbox.finops.orders import OrderRules
+from sandbox.finops.package.projects import DETAILS, GROUPS, DetailRules, GroupRules
 from sandbox.finops.parties import CONTACTS, CUSTOMERS, customer_name, next_party
 from sandbox.finops.quotation_lines import QuotationLineRules, fill_line
 from sandbox.finops.quotations import HEADERS, LINES, QuotationRules
@@ -42,6 +43,8 @@ _RULES: Mapping[str, SetRules] = {
     ORDERS: OrderRules(),
     ORDER_LINES: OrderLineRules(),
     COMPANIES: CompanyRules(),
+    GROUPS: GroupRules(),
+    DETAILS: DetailRules(),
 }
 _NONE = SetRules()
 

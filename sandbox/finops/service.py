@@ -5,17 +5,20 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Mapping
+from typing import Any
 
 from sandbox.clock import Clock
 from sandbox.description import Entity, Fields, fold
 from sandbox.finops import errors, metadata, rules
-from sandbox.finops.actions import Action, Actions, Request, read_parameters
+from sandbox.finops.actions import Actions, Request, read_parameters
 from sandbox.finops.actions import run as run_action
 from sandbox.finops.admin import administer
 from sandbox.finops.batch import run_batch
 from sandbox.finops.csdl import csdl
 from sandbox.finops.entities import BACKINGS
-from sandbox.finops.own_actions import OWN_ACTIONS
+from sandbox.finops.own_actions import OWN_ACTIONS, package_actions
+from sandbox.finops.package.service import PREFIXES as PACKAGE_PREFIXES
+from sandbox.finops.package.service import PackageService
 from sandbox.finops.parameters import Parameters
 from sandbox.finops.payload import parse_body, read_payload
 from sandbox.finops.reads import PREFIX, Reader, json_reply, read_options
@@ -30,7 +33,7 @@ from sandbox.finops.rows import (
     new_version,
 )
 from sandbox.finops.traffic import contended
-from sandbox.finops.views import table_name
+from sandbox.finops.views import look_up, table_name
 from sandbox.finops.write import Write
 from sandbox.odata_subset.addresses import Address, AddressError
 from sandbox.store.store import Store, Transaction
@@ -44,7 +47,8 @@ class FinopsService:
     """One environment's data entities, seen by one user with a default company."""
 
     name = "finops"
-    prefixes: tuple[str, ...] = (PREFIX, *_METADATA)
+    prefixes: tuple[str, ...] = (PREFIX, *_METADATA, *PACKAGE_PREFIXES)
+    unguarded: tuple[str, ...] = PackageService.UNGUARDED
 
     def __init__(
         self,
@@ -53,16 +57,18 @@ class FinopsService:
         default_company: str,
         clock: Clock,
         parameters: Parameters,
-        actions: tuple[Action, ...] = (),
     ) -> None:
         self.entities = entities
         self.store = store
         self.clock = clock
-        self.actions = Actions((*OWN_ACTIONS, *actions))
+        self.actions = Actions((*OWN_ACTIONS, *package_actions()))
         self._default_company = default_company
         self._reader = Reader(entities, store)
         self._csdl = b""
         self.parameters = parameters
+        self.packages = PackageService(
+            entities, store, clock, default_company, parameters.packages, self.upsert
+        )
 
     @property
     def parameters(self) -> Parameters:
@@ -77,9 +83,10 @@ class FinopsService:
     def flush(self) -> None:
         self.store.flush()
 
-    def administer(self, method: str, what: str, body: bytes) -> tuple[int, object] | None:
+    def administer(self, method: str, what: str, body: Any) -> Any:
         """Answer an admin call that is this system's own; None when it is not."""
-        return administer(self, method, what, body)
+        answer = administer(self, method, what, body)
+        return self.packages.administer(method, what, body) if answer is None else answer
 
     def handle(self, prefix: str, call: Call) -> Reply:
         """Answer a call. Each answer names an activity and says how long it took (finops-odata sheet,
@@ -95,6 +102,9 @@ class FinopsService:
         if self._parameters.unmapped_status:
             return Reply(self._parameters.unmapped_status)
         try:
+            self.packages.kick()
+            if prefix in PACKAGE_PREFIXES:
+                return self.packages.handle(prefix, call)
             if prefix in _METADATA:
                 return metadata.json_metadata(self.entities, self.actions, call)
             if call.path == "$batch":
@@ -112,6 +122,8 @@ class FinopsService:
         path = call.path.rstrip("/")
         if path in ("", "$metadata"):
             return self._document(call, path)
+        if path.startswith(PackageService.ACTIONS):
+            return self.packages.act(call)
         try:
             address = address_of(path)
         except AddressError as error:
@@ -127,6 +139,16 @@ class FinopsService:
             return self._write(call, entity, address, tx)
         with self.store.transaction() as own:
             return self._write(call, entity, address, own)
+
+    def upsert(self, entity: Entity, given: Fields) -> None:
+        """Create or update the row that these fields name, as an import does. Raises Refused."""
+        with self.store.transaction() as tx:
+            if all(given.get(name) not in (None, "") for name in entity.key_fields):
+                row = look_up(self.store.tables, entity, entity.key_of(given))
+                if row is not None:
+                    self._change(tx, entity, dict(given), row)
+                    return
+            self._add(tx, entity, given)
 
     def _document(self, call: Call, path: str) -> Reply:
         """The service document or the metadata document."""
@@ -193,17 +215,22 @@ class FinopsService:
         return json_reply({"@odata.context": context, "value": result}, 200, {})
 
     def _create(self, call: Call, entity: Entity, tx: Transaction) -> Reply:
-        given = self._payload(call, entity, creating=True)
-        write = self._begin(tx, entity, given, dict(given), None)
-        rules.start(write, self._default_company)
-        rules.finish(write)
-        row = self._put(write, new_version(tx))
+        row = self._add(tx, entity, self._payload(call, entity, creating=True))
         reply = self._reader.row(call, entity, row, None, 201)
         reply.headers["Location"] = f"{call.root}{PREFIX}{entity.set_name}({location(entity, row)})"
         return reply
 
+    def _add(self, tx: Transaction, entity: Entity, given: Fields) -> Row:
+        write = self._begin(tx, entity, given, dict(given), None)
+        rules.start(write, self._default_company)
+        rules.finish(write)
+        return self._put(write, new_version(tx))
+
     def _update(self, call: Call, entity: Entity, row: Row, tx: Transaction) -> Reply:
-        given = self._payload(call, entity, creating=False)
+        row = self._change(tx, entity, self._payload(call, entity, creating=False), row)
+        return Reply(204, {"OData-Version": "4.0", "ETag": etag(row.version, etag_suffix(entity))})
+
+    def _change(self, tx: Transaction, entity: Entity, given: Fields, row: Row) -> Row:
         stored = tx.table(table_name(entity)).entity
         for name in dict.fromkeys((*entity.key_fields, *stored.key_fields)):
             stands = row.fields.get(name, stored.fields[name].empty)
@@ -214,8 +241,7 @@ class FinopsService:
             given.pop(name, None)
         write = self._begin(tx, entity, given, {**row.fields, **given}, row)
         rules.finish(write)
-        row = self._put(write, changed_version(row))
-        return Reply(204, {"OData-Version": "4.0", "ETag": etag(row.version, etag_suffix(entity))})
+        return self._put(write, changed_version(row))
 
     def _delete(self, entity: Entity, row: Row, tx: Transaction) -> Reply:
         stored = tx.table(table_name(entity)).entity
