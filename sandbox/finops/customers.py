@@ -12,6 +12,10 @@ from sandbox.store.table import Row
 _BLOCKS = tuple(Block(prefix, "State") for prefix in ("Address", "DeliveryAddress", "InvoiceAddress"))
 
 
+_PLACE = ("Street", "City", "CountryRegionId", "CountryRegionISOCode")
+_NEVER = "2154-12-31T23:59:59Z"
+
+
 class CustomerRules(SetRules):
     """A person needs a first or a last name, an organization its name."""
 
@@ -30,6 +34,9 @@ class CustomerRules(SetRules):
 
     def complete(self, write: Write) -> None:
         fill_countries(write, _BLOCKS)
+        for block in _BLOCKS:
+            if any(write.changed.get(f"{block.prefix}{part}") for part in _PLACE):
+                write.fill(f"{block.prefix}ValidTo", _NEVER)
         if write.creating:
             write.fill("NameAlias", customer_name(write.fields)[:20])
         if "AddressCity" in write.changed or "AddressStreet" in write.changed or write.creating:
