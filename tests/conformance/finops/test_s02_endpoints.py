@@ -36,17 +36,44 @@ def test_s02_the_service_document_lists_the_public_sets_with_and_without_slash(s
     assert {"name": "CustomersV3", "kind": "EntitySet", "url": "CustomersV3"} in body["value"]
 
 
-P2C_SETS = """
-    CustomersV2 CustomersV3 CustomerGroups ContactPersons CDSContactPersons CDSContactPersonsV2
-    PaymentTerms Companies LegalEntities Currencies UnitsOfMeasure ReleasedProductsV2
-    ReleasedDistinctProducts ReleasedDistinctProductsV2 CDSReleasedDistinctProducts
-    SellableReleasedProducts SalesQuotationHeadersV2 SalesQuotationLines CDSSalesQuotationHeaders
-    CDSSalesQuotationLines SalesOrderHeadersV2 SalesOrderHeadersV4 SalesOrderLines SalesOrderLinesV3
-    CDSSalesOrderHeaders CDSSalesOrderLines CDSSalesOrderLinesV2 CDSSalesCharges
-    SalesInvoiceHeadersV2 SalesInvoiceHeadersV4 SalesInvoiceLines SalesInvoiceV2Lines
-    SalesInvoiceJournalHeaders ExternallyMaintainedCustomerSalesInvoiceHeaders
-    ExternallyMaintainedCustomerSalesInvoiceLines ExternallyMaintainedCustomerSalesInvoiceLinesV2
-""".split()
+P2C_SETS = [
+    "CustomersV2",
+    "CustomersV3",
+    "CustomerGroups",
+    "ContactPersons",
+    "CDSContactPersons",
+    "CDSContactPersonsV2",
+    "PaymentTerms",
+    "Companies",
+    "LegalEntities",
+    "Currencies",
+    "UnitsOfMeasure",
+    "ReleasedProductsV2",
+    "ReleasedDistinctProducts",
+    "ReleasedDistinctProductsV2",
+    "CDSReleasedDistinctProducts",
+    "SellableReleasedProducts",
+    "SalesQuotationHeadersV2",
+    "SalesQuotationLines",
+    "CDSSalesQuotationHeaders",
+    "CDSSalesQuotationLines",
+    "SalesOrderHeadersV2",
+    "SalesOrderHeadersV4",
+    "SalesOrderLines",
+    "SalesOrderLinesV3",
+    "CDSSalesOrderHeaders",
+    "CDSSalesOrderLines",
+    "CDSSalesOrderLinesV2",
+    "CDSSalesCharges",
+    "SalesInvoiceHeadersV2",
+    "SalesInvoiceHeadersV4",
+    "SalesInvoiceLines",
+    "SalesInvoiceV2Lines",
+    "SalesInvoiceJournalHeaders",
+    "ExternallyMaintainedCustomerSalesInvoiceHeaders",
+    "ExternallyMaintainedCustomerSalesInvoiceLines",
+    "ExternallyMaintainedCustomerSalesInvoiceLinesV2",
+]
 
 
 @pytest.mark.parametrize("name", P2C_SETS)
