@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.finops import errors
+from sandbox.finops.connector.activities import plain_id
+from sandbox.finops.connector.messages import Message
+from sandbox.finops.connector.queue import Queue
 from sandbox.finops.numbers import parse_json
 from sandbox.finops.package.archive import PackageError
 from sandbox.finops.package.blobs import BlobError
@@ -39,10 +42,11 @@ class Action:
 
 
 class Actions:
-    """Answers action requests."""
+    """Answers action requests, those about messages of recurring integrations too."""
 
-    def __init__(self, management: DataManagement) -> None:
+    def __init__(self, management: DataManagement, queue: Queue) -> None:
         self._management = management
+        self._queue = queue
 
     def handle(self, call: Call) -> Reply:
         """Answer a request whose path begins with PATH. Raises Refused."""
@@ -150,6 +154,19 @@ class Actions:
         ready = run.keys_ready_at is not None and self._management.clock.now() >= run.keys_ready_at
         return self._management.link(root, run.keys_file) if ready else ""
 
+    def _message(self, given: Parameters) -> Message:
+        message = self._queue.find(plain_id(given["messageId"].strip('"')))
+        if message is None:
+            raise ManagementError(f"Message {given['messageId']} was not found.")
+        return message
+
+    def message_status(self, root: str, given: Parameters) -> str:
+        return self._message(given).state(self._management.jobs)
+
+    def message_job(self, root: str, given: Parameters) -> str:
+        job = self._message(given).job
+        return job.id if job else ""
+
     def reset_token(self, root: str, given: Parameters) -> bool:
         return self._management.tracking.reset(given["definitionGroupId"], given["entityName"])
 
@@ -191,6 +208,7 @@ _PREVIEW = {**_EXPORT, "count": str}
 _ASYNC = {"failOnError": bool, "runAsyncWithoutBatch": bool, "thresholdToRunInBatch": int}
 _JOB = {"executionId": str}
 _ENTITY = {"executionId": str, "entityName": str}
+_MESSAGE = {"messageId": str}
 _RESET = {"definitionGroupId": str, "entityName": str}
 
 ACTIONS: Mapping[str, Action] = {
@@ -215,5 +233,7 @@ ACTIONS: Mapping[str, Action] = {
     "GetImportStagingErrorFileUrl": Action(Actions.rejected_url, _STRING, _ENTITY, {}),
     "GenerateImportTargetErrorKeysFile": Action(Actions.generate_keys, _BOOLEAN, _ENTITY, {}),
     "GetImportTargetErrorKeysFileUrl": Action(Actions.keys_url, _STRING, _ENTITY, {}),
+    "GetMessageStatus": Action(Actions.message_status, _STRING, _MESSAGE, {}),
+    "GetExecutionIdByMessageId": Action(Actions.message_job, _STRING, _MESSAGE, {}),
     "ResetVersionToken": Action(Actions.reset_token, _BOOLEAN, _RESET, {"sourceName": str}),
 }
