@@ -94,7 +94,7 @@ class Connector:
     def _ack(self, activity: Activity, call: Call) -> Reply:
         try:
             given = loads(call.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             given = None
         if not self._queue.acknowledge(activity, given):
             raise _Refused(400, "The body is not the newest dequeue response of a message that waits.")

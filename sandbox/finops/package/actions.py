@@ -6,6 +6,7 @@ accepted and change nothing. Sentences and the status of refusals are assumed.
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from sandbox.finops.connector.messages import Message
 from sandbox.finops.connector.queue import Queue
 from sandbox.finops.numbers import parse_json
 from sandbox.finops.package.archive import PackageError
-from sandbox.finops.package.blobs import BlobError
+from sandbox.finops.package.blob_errors import BlobError
 from sandbox.finops.package.jobs import UNKNOWN, EntityRun, Job
 from sandbox.finops.package.management import DataManagement, ManagementError
 from sandbox.finops.reads import PREFIX, json_reply
@@ -98,7 +99,7 @@ class Actions:
 
     def export_package(self, root: str, given: Parameters) -> Any:
         count: str | None = given.get("count")
-        if count is not None and not count.isdigit():
+        if count is not None and not re.fullmatch("[0-9]{1,9}", count):
             raise ManagementError(f"'{count}' is no number of rows.")
         job = self._management.start_export(
             given["definitionGroupId"],
@@ -175,7 +176,7 @@ def _parameters(name: str, action: Action, call: Call) -> Parameters:
     """The parameters of a call. Raises Refused for names, types or parameters that are not the action's."""
     try:
         given = parse_json(call.body) if call.body.strip() else {}
-    except ValueError:
+    except (ValueError, RecursionError):
         given = None
     if not isinstance(given, dict):
         raise errors.bad_request("The request body is not a JSON object of parameters.")
@@ -193,11 +194,18 @@ def _parameters(name: str, action: Action, call: Call) -> Parameters:
             raise errors.bad_request(
                 f"The value of the parameter '{key}' is not of type {known[key].__name__}."
             )
+        if isinstance(value, str) and not _is_text(value):
+            raise errors.bad_request(f"The value of the parameter '{key}' is not text.")
         found[key] = value
     for key in action.required:
         if key not in found or found[key] == "":
             raise errors.bad_request(f"The parameter '{key}' of the operation '{name}' must be given.")
     return found
+
+
+def _is_text(value: str) -> bool:
+    """Whether text can leave again: lone surrogates cannot."""
+    return all(not 0xD800 <= ord(character) <= 0xDFFF for character in value)
 
 
 _IMPORT = {"packageUrl": str, "definitionGroupId": str, "execute": bool, "overwrite": bool}

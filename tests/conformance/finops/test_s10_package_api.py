@@ -444,3 +444,41 @@ def test_s10_a_left_out_number_comes_from_the_sequence(dmf):
     dmf.import_package(package("Customers V3", CUSTOMER, customer("", name)))
     row = dmf.client.rows(f"CustomersV3?$filter=OrganizationName eq '{name}'")[0]
     assert row["CustomerAccount"].startswith("C-")
+
+
+def test_s10_a_file_can_be_uploaded_in_blocks(dmf):
+    url = dmf.write_url()
+    for block in "AB":
+        part = {"AAAA": "one", "BBBB": "two"}[block * 4]
+        answer = requests.put(f"{url}&comp=block&blockid={block * 4}", data=part.encode(), timeout=10)
+        assert answer.status_code == 201
+    blocks = "<BlockList><Latest>AAAA</Latest><Latest>BBBB</Latest></BlockList>"
+    assert requests.put(f"{url}&comp=blocklist", data=blocks, timeout=10).status_code == 201
+    assert requests.get(url, timeout=10).content == b"onetwo"
+
+
+def test_s10_a_block_that_was_not_put_makes_an_invalid_list(dmf):
+    blocks = "<BlockList><Latest>AAAA</Latest></BlockList>"
+    answer = requests.put(f"{dmf.write_url()}&comp=blocklist", data=blocks, timeout=10)
+    assert answer.headers["x-ms-error-code"] == "InvalidBlockList"
+
+
+def test_s10_a_file_can_be_got_in_ranges(dmf):
+    url = dmf.upload(b"0123456789")
+    answer = requests.get(url, headers={"x-ms-range": "bytes=2-4"}, timeout=10)
+    assert (answer.status_code, answer.content) == (206, b"234")
+    assert answer.headers["Content-Range"] == "bytes 2-4/10"
+    assert requests.get(url, headers={"Range": "bytes=10-"}, timeout=10).status_code == 416
+
+
+@pytest.mark.parametrize(
+    "body", [b"[", b"[]", b'{"executionId": "\\ud800"}', b'{"executionId": 1}', b"[" * 100_000, b"\xff"]
+)
+def test_s10_malformed_parameters_are_a_bad_request(dmf, body):
+    url = f"{dmf.client.url}/data/DataManagementDefinitionGroups/Microsoft.Dynamics.DataEntities.GetExecutionErrors"
+    assert dmf.client.session.post(url, data=body, timeout=10).status_code == 400
+
+
+@pytest.mark.parametrize("url", ["", "http://[", "/blob/dmf/x?sig=%C3%A6", "\u0000"])
+def test_s10_a_malformed_package_url_is_a_bad_request(dmf, url):
+    assert dmf.ask_import(b"", packageUrl=url).status_code == 400
