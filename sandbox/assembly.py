@@ -64,7 +64,9 @@ def assemble(settings: Settings, desk: TokenDesk) -> Systems:
             raise SettingsError(str(error)) from None
     gc.collect()
     gc.freeze()
-    finops_service = FinopsService(finops, stores["finops"], settings.default_company, clock, settings.finops)
+    finops_service = FinopsService(
+        finops, stores["finops"], settings.default_company, clock, settings.finops, settings.client_id
+    )
     services: tuple[Service, ...] = (SalesService(sales, stores["sales"], clock), finops_service)
     applications = []
     for service in services:

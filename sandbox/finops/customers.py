@@ -9,6 +9,7 @@ from sandbox.finops.write import SetRules, Write, failed, missing
 from sandbox.store.store import Transaction
 from sandbox.store.table import Row
 
+DEFINITIONS = "CustomersBase"
 _BLOCKS = tuple(Block(prefix, "State") for prefix in ("Address", "DeliveryAddress", "InvoiceAddress"))
 
 
@@ -20,6 +21,8 @@ class CustomerRules(SetRules):
     """A person needs a first or a last name, an organization its name."""
 
     def check(self, write: Write) -> None:
+        if write.entity.set_name == DEFINITIONS:
+            _take_name(write)
         kind = write.fields.get("PartyType")
         if kind not in ("Organization", "Person"):
             sentence = f"The value '{kind}' is not valid in field 'Party type'."
@@ -33,6 +36,7 @@ class CustomerRules(SetRules):
         check_addresses(write, _BLOCKS)
 
     def complete(self, write: Write) -> None:
+        write.fields["Name"] = customer_name(write.fields)
         fill_countries(write, _BLOCKS)
         for block in _BLOCKS:
             if any(write.changed.get(f"{block.prefix}{part}") for part in _PLACE):
@@ -44,3 +48,11 @@ class CustomerRules(SetRules):
 
     def stored(self, tx: Transaction, before: Row | None, after: Row | None) -> None:
         follow_customer(tx, before, after)
+
+
+def _take_name(write: Write) -> None:
+    """Customer definitions call the name of an organization `Name` and ask for one even of a person."""
+    if write.creating and not write.text("Name"):
+        raise missing(write.entity, "Name", "Name")
+    if "Name" in write.given and write.fields.get("PartyType") != "Person":
+        write.fields["OrganizationName"] = write.fields["Name"]

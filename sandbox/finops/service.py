@@ -57,6 +57,7 @@ class FinopsService:
         default_company: str,
         clock: Clock,
         parameters: Parameters,
+        client_id: str = "sandbox",
     ) -> None:
         self.entities = entities
         self.store = store
@@ -67,7 +68,7 @@ class FinopsService:
         self._csdl = b""
         self.parameters = parameters
         self.packages = PackageService(
-            entities, store, clock, default_company, parameters.packages, self.upsert
+            entities, store, clock, default_company, parameters.packages, self.upsert, client_id
         )
 
     @property

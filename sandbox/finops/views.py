@@ -53,6 +53,7 @@ _EXTERNAL_INVOICES = View(INVOICES, _is_external, (CUSTOMERS,))
 _EXTERNAL_LINES = View(INVOICE_LINES, _is_line_of_external, (CUSTOMERS, INVOICES))
 VIEWS: Mapping[str, View] = {
     "CustomersV2": View(CUSTOMERS),
+    "CustomersBase": View(CUSTOMERS),
     "CDSContactPersonsV2": View("CDSContactPersons"),
     "ContactPersons": View("CDSContactPersons"),
     "Companies": View("LegalEntities"),
