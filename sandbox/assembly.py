@@ -6,7 +6,7 @@ import gc
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from sandbox import samples
 from sandbox.admin import Admin
@@ -20,6 +20,7 @@ from sandbox.loading import Loader
 from sandbox.request_log import RequestLog
 from sandbox.sales.entities import sales_entities
 from sandbox.sales.foundation import lay_foundation as lay_sales
+from sandbox.sales.limits import ProtectedFront
 from sandbox.sales.service import SalesService
 from sandbox.settings import Settings, SettingsError
 from sandbox.store.store import Store
@@ -31,7 +32,7 @@ from sandbox.web import Service, application
 class Systems:
     """The applications of Sales and of F&O, in this order, and their stores."""
 
-    applications: tuple[Starlette, ...]
+    applications: tuple[ASGIApp, ...]
     stores: Mapping[str, Store]
 
     def close(self) -> None:
@@ -46,7 +47,7 @@ def assemble(settings: Settings, desk: TokenDesk) -> Systems:
     """
     clock = Clock()
     try:
-        sales = sales_entities(settings.alternate_keys)
+        sales = sales_entities(settings.alternate_keys, settings.sales)
     except ValueError as error:
         raise SettingsError(str(error)) from None
     finops = finops_entities()
@@ -67,14 +68,19 @@ def assemble(settings: Settings, desk: TokenDesk) -> Systems:
     finops_service = FinopsService(
         finops, stores["finops"], settings.default_company, clock, settings.finops, settings.client_id
     )
-    services: tuple[Service, ...] = (SalesService(sales, stores["sales"], clock), finops_service)
-    applications = []
+    services: tuple[Service, ...] = (
+        SalesService(sales, stores["sales"], clock, settings.sales),
+        finops_service,
+    )
+    applications: list[ASGIApp] = []
     for service in services:
         log = RequestLog()
         admin = Admin(settings, service.name, stores[service.name], log, clock, loader)
         admin.more = getattr(service, "administer", None)
-        served = application(service, desk, log, clock, admin.handle)
+        served: ASGIApp = application(service, desk, log, clock, admin.handle)
         if service is finops_service:
-            served.add_middleware(FrontDoor, service=finops_service, log=log)
+            served = FrontDoor(served, finops_service, log)
+        else:
+            served = ProtectedFront(served, settings.sales.limits, clock, log, lambda _: settings.client_id)
         applications.append(served)
     return Systems(tuple(applications), stores)

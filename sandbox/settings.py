@@ -11,6 +11,7 @@ from pathlib import Path
 
 from sandbox.finops.package.switches import Switches, from_text
 from sandbox.finops.parameters import Parameters
+from sandbox.sales.options import SalesOptions, add_arguments, options_of
 
 TENANT_ID = "00000000-0000-4000-8000-000000000001"
 
@@ -40,6 +41,7 @@ class Settings:
     default_company: str = "usmf"
     alternate_keys: Mapping[str, tuple[tuple[str, ...], ...]] | None = None
     finops: Parameters = field(default_factory=Parameters)
+    sales: SalesOptions = field(default_factory=SalesOptions)
 
 
 def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) -> Settings:
@@ -94,6 +96,7 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.
         metavar="NAME=VALUE",
         help="set a switch of F&O's data management, for example run_seconds=5",
     )
+    add_arguments(parser)
     given = parser.parse_args(arguments)
     if given.data is not None and not given.data.is_dir():
         raise SettingsError(
@@ -122,6 +125,7 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.
             ),
             given.finops,
         ),
+        sales=options_of(given),
     )
 
 

@@ -8,13 +8,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from sandbox.finops.parameters import Parameters
 from sandbox.finops.traffic import Traffic, tables_written
-from sandbox.finops.user_limits import UserLimits
+from sandbox.limits import Exceeded, Limits, UserLimits
 from sandbox.request_log import RequestLog
 
 if TYPE_CHECKING:
@@ -44,7 +46,7 @@ class FrontDoor:
         self._service = service
         self._log = log
         self._traffic = Traffic()
-        self._limits = UserLimits(service.clock)
+        self._limits = UserLimits(Limits(), service.clock)
         self._is_cold = True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -65,14 +67,16 @@ class FrontDoor:
         if not parameters.user_limits:
             await self._write(scope, receive, send)
             return
-        exceeded = self._limits.enter(_user(scope), parameters)
+        self._limits.limits = _limits(parameters)
+        exceeded = self._limits.enter(_user(scope))
         if exceeded is not None:
-            await self._throttle(exceeded.message, exceeded.retry_after, scope, send)
+            await self._throttle(_sentence(exceeded, parameters), exceeded.retry_after, scope, send)
             return
+        began = time.perf_counter()
         try:
             await self._write(scope, receive, send)
         finally:
-            self._limits.leave(_user(scope))
+            self._limits.leave(_user(scope), (time.perf_counter() - began) * 1000)
 
     async def _write(self, scope: Scope, receive: Receive, send: Send) -> None:
         parameters = self._service.parameters
@@ -102,6 +106,30 @@ class FrontDoor:
         self._log.add(scope["method"], scope["path"], query, status)
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
+
+
+def _limits(parameters: Parameters) -> Limits:
+    """The limits per user that F&O had until 10.0.35, where they were optional."""
+    return Limits(
+        parameters.user_requests,
+        parameters.user_seconds * 1000,
+        parameters.user_concurrent,
+        parameters.user_window_seconds,
+    )
+
+
+def _sentence(exceeded: Exceeded, parameters: Parameters) -> str:
+    window = parameters.user_window_seconds
+    if exceeded.kind == "concurrent":
+        return f"Number of concurrent requests exceeded the limit of {parameters.user_concurrent}."
+    if exceeded.kind == "requests":
+        allowed = parameters.user_requests
+        return f"Number of requests exceeded the limit of {allowed} over the time window of {window} seconds."
+    return (
+        "Combined execution time of incoming requests exceeded limit of "
+        f"{parameters.user_seconds} seconds over time window of {window} seconds. "
+        "Decrease number of concurrent requests or reduce duration of requests and try again later."
+    )
 
 
 def _user(scope: Scope) -> str:

@@ -16,7 +16,8 @@ from sandbox.finops.csdl import NAMESPACE, ax_type, enumerations, is_dimension
 from sandbox.finops.labels import label_id, label_text
 from sandbox.finops.reads import json_reply, read_options
 from sandbox.odata_subset.addresses import Address, AddressError, parse_address
-from sandbox.odata_subset.filter_parser import FilterError, parse_filter
+from sandbox.odata_subset.filter_parser import parse_filter
+from sandbox.odata_subset.filter_tree import FilterError
 from sandbox.odata_subset.matching import sortable
 from sandbox.odata_subset.options import OptionError, Options
 from sandbox.odata_subset.predicate import Dialect, compile_filter

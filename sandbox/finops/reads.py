@@ -13,11 +13,11 @@ from sandbox.finops.rendering import NAMESPACE, Renderer, context_of, key_addres
 from sandbox.finops.rows import CompanyGate, etag, etag_suffix, find
 from sandbox.finops.views import as_seen
 from sandbox.odata_subset.addresses import Address
-from sandbox.odata_subset.filter_parser import FilterError, parse_filter
+from sandbox.odata_subset.filter_tree import FilterError
 from sandbox.odata_subset.json_text import dumps
-from sandbox.odata_subset.matching import Matcher, in_order
+from sandbox.odata_subset.matching import Matcher
 from sandbox.odata_subset.options import OptionError, Options, parse_options
-from sandbox.odata_subset.predicate import Dialect, compile_filter
+from sandbox.odata_subset.predicate import Dialect
 from sandbox.preferences import page_size, read_preferences
 from sandbox.store.store import Store
 from sandbox.store.table import Row
@@ -169,15 +169,9 @@ class Reader:
 
     def _narrowed(self, entity: Entity, options: Options, rows: list[Row]) -> list[Row]:
         """Filter and order of a navigation path, whose rows are few."""
-        dialect = WITH_FUNCTIONS if self.text_functions else DIALECT
+        matcher = self._matchers[self.text_functions]
         try:
-            if options.filter:
-                test = compile_filter(parse_filter(options.filter, options.aliases), entity, dialect)
-                rows = [row for row in rows if test(row.fields)]
-            for name, _ in options.orderby:
-                if name not in entity.fields:
-                    raise OptionError(f"Could not find a property named '{name}'.")
-            return in_order(entity, rows, options.orderby)
+            return matcher.among(entity, rows, options.filter, options.orderby, options.aliases)
         except (FilterError, OptionError) as error:
             raise errors.bad_request(str(error)) from None
 

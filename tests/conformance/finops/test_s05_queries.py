@@ -80,6 +80,17 @@ def test_s05_arithmetic(customers, text, found):
 
 
 @pytest.mark.parametrize(
+    "text", ["CreditLimit div 0 eq 1", "CreditLimit mod 0 lt 1", "1 divby 0 gt CreditLimit"]
+)
+def test_s05_what_is_divided_by_nothing_matches_nothing(customers, text):
+    assert accounts(customers, text) == []
+
+
+def test_s05_a_number_that_is_too_large_is_refused(customers):
+    assert customers.get(f"CustomersV3?$filter=CreditLimit add {'9' * 400} gt 1").status_code == 400
+
+
+@pytest.mark.parametrize(
     ("text", "found"),
     [
         ("OrganizationName eq '*retail*'", "0"),

@@ -78,6 +78,13 @@ def test_s06_midnight_with_a_time_zone_shift_moves_the_day(stocked, row):
     assert found["CredManNextSchedReviewDate"] == "2026-01-30T12:00:00Z"
 
 
+@pytest.mark.parametrize(
+    "sent", ["0001-01-01T00:00:00+10:00", "9999-12-31T23:59:59-10:00", "2026-13-45", "now"]
+)
+def test_s06_a_moment_that_there_is_not_is_refused(stocked, row, sent):
+    assert stocked.patch(customer_path(row), {"CredManNextSchedReviewDate": sent}).status_code == 400
+
+
 def test_s06_an_empty_date_is_noon_of_the_first_day_of_1900(stocked, row):
     assert row["CredManNextSchedReviewDate"] == "1900-01-01T12:00:00Z"
     change(stocked, row, CredManNextSchedReviewDate="2026-01-31")

@@ -139,7 +139,9 @@ def test_s08_an_unknown_property_is_named_with_its_type(stocked):
     assert "OData" in fault(answer)["type"]
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'"x"', b"\xff", b'{"CreditLimit": NaN}'])
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"[]", b'"x"', b"\xff", b'{"CreditLimit": NaN}', b'{"a":' * 5000]
+)
 def test_s08_a_malformed_payload_is_400(stocked, body):
     answer = stocked.session.post(
         f"{stocked.url}/data/CustomersV3", data=body, headers={"Content-Type": "application/json"}, timeout=10
