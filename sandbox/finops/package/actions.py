@@ -19,6 +19,7 @@ from sandbox.finops.connector.queue import Queue
 from sandbox.finops.numbers import parse_json
 from sandbox.finops.package.archive import PackageError
 from sandbox.finops.package.blob_errors import BlobError
+from sandbox.finops.package.exporting import Extent
 from sandbox.finops.package.jobs import UNKNOWN, EntityRun, Job
 from sandbox.finops.package.management import DataManagement, ManagementError
 from sandbox.finops.reads import PREFIX, json_reply
@@ -98,18 +99,33 @@ class Actions:
         ).id
 
     def export_package(self, root: str, given: Parameters) -> Any:
-        count: str | None = given.get("count")
-        if count is not None and not re.fullmatch("[0-9]{1,9}", count):
+        return self._export(given, Extent(self._labels(given)))
+
+    def export_changes(self, root: str, given: Parameters) -> Any:
+        return self._export(given, Extent(self._labels(given), changes_only=True))
+
+    def export_preview(self, root: str, given: Parameters) -> Any:
+        """The number of rows is `count` in the documents and `exportPreviewCount` in public clients."""
+        count = str(given.get("count") or given.get("exportPreviewCount") or "")
+        if not re.fullmatch("[0-9]{1,9}", count):
             raise ManagementError(f"'{count}' is no number of rows.")
+        return self._export(given, Extent(count=int(count)))
+
+    def _export(self, given: Parameters, extent: Extent) -> Any:
         job = self._management.start_export(
             given["definitionGroupId"],
             given.get("packageName", ""),
             given.get("executionId", ""),
             given.get("legalEntityId", ""),
             given["reExecute"],
-            None if count is None else int(count),
+            extent,
         )
         return self._shown(job.id)
+
+    def _labels(self, given: Parameters) -> tuple[str, ...]:
+        """The entities that a call is limited to; all of the project when it names none."""
+        names = (name.strip() for name in given.get("entityList", "").split(","))
+        return tuple(self._management.projects.entity(name).primary_name for name in names if name)
 
     def status(self, root: str, given: Parameters) -> str:
         job = self._management.jobs.find(given["executionId"])
@@ -212,7 +228,8 @@ _IMPORT = {"packageUrl": str, "definitionGroupId": str, "execute": bool, "overwr
 _IMPORT_MORE = {"executionId": str, "legalEntityId": str}
 _EXPORT = {"definitionGroupId": str, "reExecute": bool}
 _EXPORT_MORE = {"packageName": str, "executionId": str, "legalEntityId": str}
-_PREVIEW = {**_EXPORT, "count": str}
+_PREVIEW = {**_EXPORT_MORE, "count": str, "exportPreviewCount": int}
+_LIST = {**_EXPORT_MORE, "entityList": str}
 _ASYNC = {"failOnError": bool, "runAsyncWithoutBatch": bool, "thresholdToRunInBatch": int}
 _JOB = {"executionId": str}
 _ENTITY = {"executionId": str, "entityName": str}
@@ -224,11 +241,10 @@ ACTIONS: Mapping[str, Action] = {
     "ImportFromPackage": Action(Actions.import_package, _STRING, _IMPORT, _IMPORT_MORE),
     "ImportFromPackageAsync": Action(Actions.import_package, _STRING, _IMPORT, {**_IMPORT_MORE, **_ASYNC}),
     "ExportToPackage": Action(Actions.export_package, _STRING, _EXPORT, _EXPORT_MORE),
-    "ExportToPackageAsync": Action(Actions.export_package, _STRING, _EXPORT, {**_EXPORT_MORE, **_ASYNC}),
-    "ExportToPackagePreview": Action(Actions.export_package, _STRING, _PREVIEW, _EXPORT_MORE),
-    "ExportToPackagePreviewAsync": Action(
-        Actions.export_package, _STRING, _PREVIEW, {**_EXPORT_MORE, **_ASYNC}
-    ),
+    "ExportToPackageAsync": Action(Actions.export_package, _STRING, _EXPORT, {**_LIST, **_ASYNC}),
+    "ExportToPackageDelta": Action(Actions.export_changes, _STRING, _EXPORT, _LIST),
+    "ExportToPackagePreview": Action(Actions.export_preview, _STRING, _EXPORT, _PREVIEW),
+    "ExportToPackagePreviewAsync": Action(Actions.export_preview, _STRING, _EXPORT, {**_PREVIEW, **_ASYNC}),
     "GetExecutionSummaryStatus": Action(Actions.status, _STRING, _JOB, {}),
     "GetEntityExecutionSummaryStatusList": Action(
         Actions.entity_statuses,

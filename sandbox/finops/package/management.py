@@ -9,7 +9,7 @@ from datetime import timedelta
 from sandbox.clock import Clock
 from sandbox.description import Entity, fold
 from sandbox.finops.package.blobs import BlobStore
-from sandbox.finops.package.exporting import Exporter
+from sandbox.finops.package.exporting import Exporter, Extent
 from sandbox.finops.package.importing import (
     Importer,
     Package,
@@ -106,7 +106,7 @@ class DataManagement:
         execution_id: str,
         company: str,
         again: bool = False,
-        count: int | None = None,
+        extent: Extent | None = None,
     ) -> Job:
         """Queue an export. Raises PackageError and ManagementError."""
         project = self.projects.find(group)
@@ -114,10 +114,11 @@ class DataManagement:
             raise ManagementError(f"Data project {group} does not exist.")
         if project.fields.get("OperationType", EXPORT) != EXPORT:
             raise ManagementError(f"Data project {group} is no export project.")
-        entities = self.exporter.check(str(project.fields["Name"]))
+        extent = extent or Extent()
+        entities = self.exporter.check(str(project.fields["Name"]), extent)
         job = self._job(str(project.fields["Name"]), EXPORT, execution_id, company, repeat=again)
         job.package_name = package_name
-        self.jobs.add(job, self.exporter.work(entities, self.switches, count))
+        self.jobs.add(job, self.exporter.work(entities, self.switches, extent))
         return job
 
     def _job(self, group: str, operation: str, execution_id: str, company: str, repeat: bool) -> Job:

@@ -378,6 +378,24 @@ def test_s10_a_preview_limits_the_rows(dmf):
     assert content.count(b"\r\n") == 3
 
 
+def test_s10_a_preview_takes_the_count_under_either_name_and_no_other_value(dmf):
+    parameters = {"definitionGroupId": "Export Currencies", "reExecute": False}
+    assert dmf.call("ExportToPackagePreviewAsync", **parameters, exportPreviewCount=1)
+    assert dmf.ask("ExportToPackagePreview", **parameters, count="many").status_code == 400
+    assert dmf.ask("ExportToPackagePreview", **parameters).status_code == 400
+
+
+def test_s10_an_asynchronous_export_can_be_limited_to_some_entities(dmf):
+    project = unique("project")
+    dmf.admin("PUT", f"projects/{project}", {"entities": [{"label": "Currencies"}, {"label": "Units"}]})
+    parameters = {"definitionGroupId": project, "reExecute": False, "legalEntityId": "usmf"}
+    execution = dmf.call("ExportToPackageAsync", **parameters, entityList="Units")
+    dmf.finished(execution)
+    files = set(files_at(dmf.call("GetExportedPackageUrl", executionId=execution)))
+    assert files == {"Manifest.xml", "PackageHeader.xml", "Units.csv"}
+    assert dmf.ask("ExportToPackageAsync", **parameters, entityList="Nothing").status_code == 400
+
+
 def test_s10_exports_hold_the_rows_of_the_legal_entity(dmf):
     here, there = unique("A"), unique("A")
     dmf.import_package(new_customers(here))

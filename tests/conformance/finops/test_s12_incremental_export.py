@@ -87,6 +87,20 @@ def test_s12_tokens_belong_to_a_company(dmf, project):
     assert account in accounts(dmf, project, legalEntityId="demf")
 
 
+def test_s12_changes_alone_can_be_asked_of_a_project_that_exports_in_full(dmf, project):
+    full = unique("full")
+    dmf.admin("PUT", f"projects/{full}", {"entities": [{"label": LABEL}]})
+    parameters = {"definitionGroupId": full, "reExecute": False, "legalEntityId": "usmf"}
+    counts = []
+    for _ in "ab":
+        execution = dmf.call("ExportToPackageDelta", **parameters)
+        dmf.finished(execution)
+        found = dmf.call("GetEntityExecutionSummaryStatusList", executionId=execution)
+        counts.append(found[0]["TotalRecords"])
+    assert counts[0] > 0
+    assert counts[1] == 0
+
+
 def test_s12_a_full_push_exports_everything_each_time(dmf, project):
     full = unique("full")
     dmf.admin("PUT", f"projects/{full}", {"entities": [{"label": LABEL, "refresh_type": "FullPush"}]})
