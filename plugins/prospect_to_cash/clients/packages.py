@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 
 ACTIONS = "DataManagementDefinitionGroups/Microsoft.Dynamics.DataEntities."
 UNKNOWN = "Unknown"
+FILE_SECONDS = 300.0
 SUCCEEDED, PARTLY, FAILED, CANCELED = "Succeeded", "PartiallySucceeded", "Failed", "Canceled"
 FINISHED = (SUCCEEDED, PARTLY, FAILED, CANCELED)
 _STATES = {state.lower(): state for state in (UNKNOWN, "NotRun", "Executing", *FINISHED)}
@@ -42,6 +43,10 @@ def package_deadline() -> float:
     if not 0 < seconds <= 7 * 86_400:
         raise Misconfigured(f"P2C_PACKAGE_DEADLINE is {text!r}: give seconds as a number above 0.")
     return seconds
+
+
+class Gone(Unavailable):
+    """A job's file does not lie there (any more): it will not come back."""
 
 
 @dataclass(frozen=True)
@@ -164,33 +169,30 @@ class PackageJobs:
                 )
 
     def download(self, execution_id: str, into: IO[bytes]) -> None:
-        """The package of a finished export. Raises Unavailable when there is none (any more)."""
-        for _ in range(self._client.patience.attempts):
-            address = self._exported_url(execution_id)
+        """The package of a finished export. Raises Gone when there is none (any more), Unavailable."""
+        problem: P2CError | None = None
+        for attempt in range(self._client.patience.attempts):
+            if attempt:
+                time.sleep(self._client.patience.pause(attempt - 1))
+            address = self._awaited_url("GetExportedPackageUrl", {"executionId": execution_id})
             try:
                 into.seek(0)
                 into.truncate()
                 blob.download(self._blob(address), into, self.watch.deadline)
                 return
-            except blob.Expired as error:
+            except (blob.Expired, NotSent, AnswerLost) as error:
                 problem = error
-            except (NotSent, AnswerLost) as lost:
-                problem = blob.Expired(str(lost))
-            time.sleep(self._client.patience.pause(0))
-        raise Unavailable(f"{self._client.host}: the package of job {execution_id} cannot be had: {problem}")
-
-    def _exported_url(self, execution_id: str) -> str:
-        """Where the package lies; the address is empty as long as it is being written."""
-        return self._awaited_url("GetExportedPackageUrl", {"executionId": execution_id})
+        kind = Gone if isinstance(problem, blob.Expired) else Unavailable
+        raise kind(f"{self._client.host}: the package of job {execution_id} cannot be had: {problem}")
 
     def _awaited_url(self, action: str, parameters: Mapping[str, object]) -> str:
-        pauses = Watch(self.watch.first, self.watch.longest, min(self.watch.deadline, 300.0)).pauses()
+        pauses = Watch(self.watch.first, self.watch.longest, min(self.watch.deadline, FILE_SECONDS)).pauses()
         while True:
             address = self._call(action, parameters)
             if isinstance(address, str) and address.strip():
                 return address.strip()
             if not pauses.pause():
-                raise Unavailable(f"{self._client.host}: {action} names no file.")
+                raise Gone(f"{self._client.host}: {action} names no file.")
 
     def upload(self, package: IO[bytes], name: str) -> str:
         """Put a package where F&O can fetch it; returns its address, which is used at once and kept nowhere."""

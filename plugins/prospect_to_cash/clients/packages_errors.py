@@ -118,3 +118,11 @@ def _xml_records(content: bytes) -> Iterator[dict[str, object]]:
         row: dict[str, object] = {name.upper(): value for name, value in element.attrib.items()}
         row |= {str(child.tag).rpartition("}")[2].upper(): child.text or "" for child in element}
         yield row
+
+
+def job_sentence(jobs: PackageJobs, execution_id: str) -> str:
+    """What a job that failed says as a whole; empty when it says nothing."""
+    refused = Refusals()
+    for item in jobs.errors(execution_id):
+        _note(refused, item, (), set())
+    return refused.sentence[:1000]

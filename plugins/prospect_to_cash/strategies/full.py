@@ -35,6 +35,11 @@ def full_read(job: Extraction, reading: Reading) -> Tally:
         None,
         lambda cursor, page: job.coverage.advance(cursor, reading.read_id, page.next_link),
     )
+    return close(job, reading, landed)
+
+
+def close(job: Extraction, reading: Reading, landed: Landed) -> Tally:
+    """End a full read whose rows are in: confirm what was not met, set the tombstones."""
     absent = absences(job.table, reading.read_id)
     if absent.seen is None:
         job.coverage.abandon()
