@@ -71,5 +71,6 @@ def assemble(settings: Settings, desk: TokenDesk) -> Systems:
     for service in services:
         log = RequestLog()
         admin = Admin(settings, service.name, stores[service.name], log, clock, loader)
+        admin.more = getattr(service, "administer", None)
         applications.append(application(service, desk, log, clock, admin.handle))
     return Systems(tuple(applications), stores)

@@ -77,6 +77,8 @@ def application(
         log.add("GET", request.url.path, "", status)
         return JSONResponse(answer, status, headers={"Date": clock.http_date()})
 
+    unguarded: tuple[str, ...] = getattr(service, "unguarded", ())  # prefixes that need no token
+
     async def serve(request: Request) -> Response:
         path = request.scope["raw_path"].decode("ascii")
         query = request.scope["query_string"].decode("ascii")
@@ -85,7 +87,7 @@ def application(
         if not prefix:
             reply = Reply(404, {"Content-Type": "text/html"}, b"<html><body>404 - not found</body></html>")
             fields: tuple[str, ...] = ()
-        elif desk.accepts(request.headers.get("authorization", ""), _root(request)):
+        elif prefix in unguarded or desk.accepts(request.headers.get("authorization", ""), _root(request)):
             call = Call(request.method, path[len(prefix) :], query, _headers(request), body, _root(request))
             reply, fields = service.handle(prefix, call), call.fields
             service.flush()

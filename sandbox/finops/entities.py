@@ -72,6 +72,13 @@ BACKINGS: Mapping[str, Backing] = {
         "Quotation",
         ("SalesQuotationNumber", "LineCreationSequenceNumber"),
     ),
+    "DataManagementDefinitionGroups": Backing("Definition groups", "DMFDefinitionGroup", "Group name"),
+    "DataManagementDefinitionGroupDetails": Backing(
+        "Entities for a processing group",
+        "DMFDefinitionGroupEntity",
+        "Group name",
+        ("DefinitionGroupId", "EntityName"),
+    ),
 }
 
 _COMPANY = Reference(

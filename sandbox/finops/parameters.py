@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from sandbox.finops.package.switches import Switches
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,8 +15,10 @@ class Parameters:
     works when it is on is assumed). `manual_quotation_numbers`: the same for quotations, on, as the setup of
     prospect to cash asks for. `delivery_date_control`: Accounts receivable parameters > Shipments > Delivery
     date control is not None, so that shipping dates in the past are refused; off, as that setup asks for.
+    `packages`: those of data management.
     """
 
     manual_party_numbers: bool = False
     manual_quotation_numbers: bool = True
     delivery_date_control: bool = False
+    packages: Switches = field(default_factory=Switches)

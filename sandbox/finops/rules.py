@@ -13,6 +13,7 @@ from sandbox.finops import errors
 from sandbox.finops.contacts import ContactRules, fill_contact
 from sandbox.finops.customers import CustomerRules
 from sandbox.finops.entities import BACKINGS, NUMBER_SEQUENCES, REFERENCES, REQUIRED, Reference
+from sandbox.finops.package.projects import DETAILS, GROUPS, DetailRules, GroupRules
 from sandbox.finops.parties import CONTACTS, CUSTOMERS, customer_name, next_party
 from sandbox.finops.quotation_lines import QuotationLineRules, fill_line
 from sandbox.finops.quotations import HEADERS, LINES, QuotationRules
@@ -26,6 +27,8 @@ _RULES: Mapping[str, SetRules] = {
     CONTACTS: ContactRules(),
     HEADERS: QuotationRules(),
     LINES: QuotationLineRules(),
+    GROUPS: GroupRules(),
+    DETAILS: DetailRules(),
 }
 _NONE = SetRules()
 

@@ -9,11 +9,13 @@ from sandbox.clock import Clock
 from sandbox.description import Entity, Fields, fold
 from sandbox.finops import errors, metadata, rules
 from sandbox.finops.batch import run_batch
+from sandbox.finops.package.service import PREFIXES as PACKAGE_PREFIXES
+from sandbox.finops.package.service import PackageService
 from sandbox.finops.parameters import Parameters
 from sandbox.finops.payload import parse_body, read_payload
 from sandbox.finops.reads import PREFIX, Reader, json_reply, read_options
 from sandbox.finops.rows import CompanyGate, address_of, changed_version, etag, find, key_text, new_version
-from sandbox.finops.views import table_name
+from sandbox.finops.views import look_up, table_name
 from sandbox.finops.write import Write
 from sandbox.odata_subset.addresses import Address, AddressError
 from sandbox.store.store import Store, Transaction
@@ -25,7 +27,8 @@ class FinopsService:
     """One environment's data entities, seen by one user with a default company."""
 
     name = "finops"
-    prefixes: tuple[str, ...] = (PREFIX, "/metadata/")
+    prefixes: tuple[str, ...] = (PREFIX, "/metadata/", *PACKAGE_PREFIXES)
+    unguarded: tuple[str, ...] = PackageService.UNGUARDED
 
     def __init__(
         self,
@@ -41,12 +44,20 @@ class FinopsService:
         self._clock = clock
         self._parameters = parameters
         self._reader = Reader(store)
+        self.packages = PackageService(
+            entities, store, clock, default_company, parameters.packages, self.upsert
+        )
+
+        self.administer = self.packages.administer
 
     def flush(self) -> None:
         self.store.flush()
 
     def handle(self, prefix: str, call: Call) -> Reply:
         try:
+            self.packages.kick()
+            if prefix in PACKAGE_PREFIXES:
+                return self.packages.handle(prefix, call)
             if prefix == "/metadata/":
                 return metadata.json_metadata(self.entities, call)
             if call.path == "$batch":
@@ -64,6 +75,8 @@ class FinopsService:
         if not call.path and call.method == "GET":
             context = f"{call.root}{PREFIX}$metadata"
             return json_reply(metadata.service_document(context, self.entities), 200, {})
+        if call.path.startswith(PackageService.ACTIONS):
+            return self.packages.act(call)
         try:
             address = address_of(call.path)
         except AddressError as error:
@@ -77,6 +90,16 @@ class FinopsService:
             return self._write(call, entity, address, tx)
         with self.store.transaction() as own:
             return self._write(call, entity, address, own)
+
+    def upsert(self, entity: Entity, given: Fields) -> None:
+        """Create or update the row that these fields name, as an import does. Raises Refused."""
+        with self.store.transaction() as tx:
+            if all(given.get(name) not in (None, "") for name in entity.key_fields):
+                row = look_up(self.store.tables, entity, entity.key_of(given))
+                if row is not None:
+                    self._change(tx, entity, dict(given), row)
+                    return
+            self._add(tx, entity, given)
 
     def _read(self, call: Call, entity: Entity, address: Address) -> Reply:
         options = read_options(call.query)
@@ -109,18 +132,23 @@ class FinopsService:
         raise errors.Refused(405, f"The requested resource does not support http method '{call.method}'.")
 
     def _create(self, call: Call, entity: Entity, tx: Transaction) -> Reply:
-        given = self._payload(call, entity, creating=True)
-        write = self._begin(tx, entity, given, dict(given), None)
-        rules.start(write, self._default_company)
-        rules.finish(write)
-        row = self._put(write, new_version(tx))
+        row = self._add(tx, entity, self._payload(call, entity, creating=True))
         reply = self._reader.row(call, entity, row, None, 201)
         location = quote(key_text(entity, row), safe="=,'()-._~")
         reply.headers["Location"] = f"{call.root}{PREFIX}{entity.set_name}({location})"
         return reply
 
+    def _add(self, tx: Transaction, entity: Entity, given: Fields) -> Row:
+        write = self._begin(tx, entity, given, dict(given), None)
+        rules.start(write, self._default_company)
+        rules.finish(write)
+        return self._put(write, new_version(tx))
+
     def _update(self, call: Call, entity: Entity, row: Row, tx: Transaction) -> Reply:
-        given = self._payload(call, entity, creating=False)
+        row = self._change(tx, entity, self._payload(call, entity, creating=False), row)
+        return Reply(204, {"OData-Version": "4.0", "ETag": etag(row.version)})
+
+    def _change(self, tx: Transaction, entity: Entity, given: Fields, row: Row) -> Row:
         stored = tx.table(table_name(entity)).entity
         for name in dict.fromkeys((*entity.key_fields, *stored.key_fields)):
             stands = row.fields.get(name, stored.fields[name].empty)
@@ -131,8 +159,7 @@ class FinopsService:
             given.pop(name, None)
         write = self._begin(tx, entity, given, {**row.fields, **given}, row)
         rules.finish(write)
-        row = self._put(write, changed_version(row))
-        return Reply(204, {"OData-Version": "4.0", "ETag": etag(row.version)})
+        return self._put(write, changed_version(row))
 
     def _delete(self, entity: Entity, row: Row, tx: Transaction) -> Reply:
         stored = tx.table(table_name(entity)).entity
