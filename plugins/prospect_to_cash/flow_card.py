@@ -89,7 +89,8 @@ class Write:
     ``{IsInactive: "Yes"}``, or nothing. The creates of a ``principal`` write count as created
     records; so does the write that is named like the flow. With ``via`` package the creates go as
     packages for data project ``package_group`` and entity label ``package_entity``, where there are
-    at least ``package_from`` of them.
+    at least ``package_from`` of them; of their bodies ``package_fields`` alone where it names some,
+    the rest goes after them.
     """
 
     name: str
@@ -111,6 +112,7 @@ class Write:
     package_group: str | None = None
     package_entity: str | None = None
     package_from: int = 1000
+    package_fields: tuple[str, ...] = ()
 
     @property
     def relation(self) -> str:

@@ -37,7 +37,7 @@ def write_problem(write: Write) -> str | None:
     if write.via not in WAYS:
         return "'via' is odata or package."
     if write.via == "odata":
-        stray = write.package_group or write.package_entity
+        stray = write.package_group or write.package_entity or write.package_fields
         return "'package_...' goes with 'via: package'." if stray else None
     if write.system != "finops" or not write.creates or write.assigned:
         return "'via: package' is for creates in finops whose key is known before, so without 'assigned'."

@@ -19,7 +19,7 @@ from prospect_to_cash.errors import Misconfigured
 
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
 _NUMBERS = {"real": "number", "int32": "number", "int64": "number", "decimal": "number", "integer": "number"}
-_KINDS = {**_NUMBERS, "date": "date", "utcdatetime": "moment", "datetimeoffset": "moment", "enum": "enum"}
+_KINDS = {**_NUMBERS, "date": "date", "utcdatetime": "moment", "datetimeoffset": "time", "enum": "enum"}
 
 
 @dataclass(frozen=True)
@@ -42,17 +42,19 @@ def field_types(client: FinOpsClient, entity_set: str, fields: Sequence[str]) ->
     if not properties:
         return _types_of_a_record(client, entity_set, fields)
     enums: dict[str, FieldType] = {}
-    found = {}
+    found: dict[str, FieldType] = {}
+    unclear = []
     for name in fields:
         said = properties.get(name, {})
-        full = str(said.get("TypeName") or "")
-        kind = _KINDS.get(str(said.get("DataType") or full.rpartition(".")[2]).lower(), "text")
+        short = str(said.get("TypeName") or "").rpartition(".")[2]
+        kind = _KINDS.get(str(said.get("DataType") or "").lower()) or _KINDS.get(short.lower(), "text")
         if kind == "enum":
-            short = full.rpartition(".")[2]
             found[name] = enums[short] = enums.get(short) or _enum(client, short)
+        elif kind == "time":
+            unclear.append(name)  # a day or a moment: only a value tells
         else:
             found[name] = FieldType(kind)
-    return found
+    return found | (_types_of_a_record(client, entity_set, unclear) if unclear else {})
 
 
 def _properties(client: FinOpsClient, entity_set: str) -> dict[str, dict[str, Any]]:

@@ -145,7 +145,12 @@ class PackageDelivery(Delivery):
 
     def _content(self, items: Sequence[Item]) -> Content:
         bodies = [json.loads(item.body, parse_float=Decimal) for item in items]
-        names = [name for name in dict.fromkeys(name for body in bodies for name in body) if name != COMPANY]
+        named = {*self.write.key, *self.write.package_fields} if self.write.package_fields else None
+        names = [
+            name
+            for name in dict.fromkeys(name for body in bodies for name in body)
+            if name != COMPANY and (named is None or name in named)
+        ]
         return Content(
             self.write.package_group or "",
             self.write.package_entity or "",
