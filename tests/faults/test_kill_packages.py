@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.faults.conftest import kill, start_run, wait_for
-from tests.faults.test_kill import assert_delivered_once, one
+from tests.faults.test_kill import one
 from tests.flows.packages import jobs, package_dags, set_up_projects, switch
 from tests.world import World
 
@@ -31,6 +31,25 @@ def package_world(database_per_test: str, airflow_url: str, tmp_path) -> Iterato
     switch(world, queue_seconds=0.5, run_seconds=2.0)
     yield world
     world.stop()
+
+
+def customers(world: World) -> list[dict]:
+    return world.finops.rows("CustomersV3", select="CustomerAccount,OrganizationName,PartyNumber")
+
+
+def assert_delivered_once(world: World) -> None:
+    """Every deliverable account is exactly one customer, with the body that outbound says; there is one more that
+    was there before and is nobody's account."""
+    said = world.sql(
+        "select target_key ->> 'CustomerAccount', body ->> 'OrganizationName' from outbound.outbound_finops__accounts"
+    )
+    rows = customers(world)
+    found = {(row["CustomerAccount"], row["OrganizationName"]) for row in rows}
+    assert len(said) > 300
+    assert set(said) <= found
+    assert len(rows) == len(said) + 1
+    assert len({row["PartyNumber"] for row in rows}) == len(rows)
+    assert world.sql("select write, state, sentence from sync.ledger where state <> 'accepted'") == []
 
 
 def executions(world: World, operation: str) -> list[str]:
