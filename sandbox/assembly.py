@@ -45,7 +45,7 @@ def assemble(settings: Settings, desk: TokenDesk) -> Systems:
     """
     clock = Clock()
     try:
-        sales = sales_entities(settings.alternate_keys)
+        sales = sales_entities(settings.alternate_keys, settings.sales)
     except ValueError as error:
         raise SettingsError(str(error)) from None
     finops = finops_entities()
@@ -64,7 +64,7 @@ def assemble(settings: Settings, desk: TokenDesk) -> Systems:
     gc.collect()
     gc.freeze()
     services: tuple[Service, ...] = (
-        SalesService(sales, stores["sales"], clock),
+        SalesService(sales, stores["sales"], clock, settings.sales),
         FinopsService(finops, stores["finops"], settings.default_company, clock, settings.finops),
     )
     applications = []

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sandbox.finops.parameters import Parameters
+from sandbox.sales.options import SalesOptions, add_arguments, options_of
 
 TENANT_ID = "00000000-0000-4000-8000-000000000001"
 
@@ -38,6 +39,7 @@ class Settings:
     default_company: str = "usmf"
     alternate_keys: Mapping[str, tuple[tuple[str, ...], ...]] | None = None
     finops: Parameters = field(default_factory=Parameters)
+    sales: SalesOptions = field(default_factory=SalesOptions)
 
 
 def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) -> Settings:
@@ -78,6 +80,7 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.
     parser.add_argument(
         "--delivery-date-control", action="store_true", help="F&O refuses shipping dates in the past"
     )
+    add_arguments(parser)
     given = parser.parse_args(arguments)
     if given.data is not None and not given.data.is_dir():
         raise SettingsError(
@@ -102,6 +105,7 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.
             manual_quotation_numbers=not given.automatic_quotation_numbers,
             delivery_date_control=given.delivery_date_control,
         ),
+        sales=options_of(given),
     )
 
 

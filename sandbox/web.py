@@ -22,6 +22,7 @@ class Call:
 
     `path` is the percent-encoded path under the service root, `root` the scheme and authority the caller
     used, `headers` have lower-case names. `fields` is filled with the names in the body, for the request log.
+    `prefix` is the service's own path, where it has several.
     """
 
     method: str
@@ -32,6 +33,12 @@ class Call:
     root: str
     in_batch: bool = False
     fields: tuple[str, ...] = ()
+    prefix: str = ""
+
+    @property
+    def base(self) -> str:
+        """The service root in the words of the caller: scheme, authority and path."""
+        return self.root + self.prefix
 
 
 @dataclass(slots=True)
