@@ -145,7 +145,9 @@ class PackageJobs:
 
     def status(self, execution_id: str) -> str:
         """Where a job stands now, in the documented spelling; a state that is not documented as it is told."""
-        told = str(self._call("GetExecutionSummaryStatus", {"executionId": execution_id}) or UNKNOWN)
+        told = self._call("GetExecutionSummaryStatus", {"executionId": execution_id}) or UNKNOWN
+        if not isinstance(told, str):
+            raise Garbled(f"{self._client.host} says the state of a job in a form that is not known.")
         return _STATES.get(told.strip().lower(), told)
 
     def wait(self, execution_id: str, alive: Callable[[], None] = lambda: None) -> str:
@@ -189,8 +191,10 @@ class PackageJobs:
         pauses = Watch(self.watch.first, self.watch.longest, min(self.watch.deadline, FILE_SECONDS)).pauses()
         while True:
             address = self._call(action, parameters)
-            if isinstance(address, str) and address.strip():
-                return address.strip()
+            if address and not isinstance(address, str):
+                raise Garbled(f"{self._client.host}: {action} answers no address.")
+            if address and address.strip():
+                return str(address.strip())
             if not pauses.pause():
                 raise Gone(f"{self._client.host}: {action} names no file.")
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
@@ -29,6 +31,11 @@ MOST_RATIO = 1000
 RATIO_FROM = 64 << 20
 MOST_FIELD = 16 << 20
 _MANIFEST = "manifest.xml"
+_BROKEN = (
+    zipfile.BadZipFile, zlib.error, struct.error, OSError, EOFError, ValueError, LookupError, OverflowError,
+    NotImplementedError, RuntimeError,
+)  # fmt: skip
+"""What zipfile raises for a file that is none, or broken somewhere."""
 _DELIMITERS = (",", ";", "\t", "|")
 
 
@@ -48,7 +55,7 @@ class Package:
     def __init__(self, file: IO[bytes]) -> None:
         try:
             self._zip = zipfile.ZipFile(file)
-        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        except _BROKEN:
             raise Garbled("The package is no zip file.") from None
         self._entries = _checked(self._zip.infolist())
         manifest = self._entries.get(_MANIFEST)
@@ -71,17 +78,17 @@ class Package:
         entry = self._entries.get(PurePosixPath(said.path.replace("\\", "/")).name.casefold())
         if entry is None:
             return
-        with self._zip.open(entry) as raw:
-            try:
+        try:
+            with self._zip.open(entry) as raw:
                 yield from _mapped(csv_lines(raw, entity), said)
-            except (zipfile.BadZipFile, OSError, EOFError) as error:
-                raise Garbled(f"The package's file of {entity} is broken: {type(error).__name__}.") from None
+        except _BROKEN as error:
+            raise Garbled(f"The package's file of {entity} is broken: {type(error).__name__}.") from None
 
     def _bytes(self, entry: zipfile.ZipInfo, most: int) -> bytes:
         try:
             with self._zip.open(entry) as file:
                 content = file.read(most + 1)
-        except (zipfile.BadZipFile, OSError, EOFError, RuntimeError):
+        except _BROKEN:
             raise Garbled("The package's manifest is broken.") from None
         if len(content) > most:
             raise Garbled("The package's manifest is larger than any manifest.")
@@ -90,7 +97,7 @@ class Package:
 
 def _checked(entries: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
     """The files of a zip by name without regard to case."""
-    files = [entry for entry in entries if not entry.is_dir()]
+    files = [entry for entry in entries if not entry.filename.endswith("/")]
     if len(entries) > MOST_ENTRIES:
         raise Garbled(f"The package has {len(entries)} files.")
     found: dict[str, zipfile.ZipInfo] = {}
@@ -98,6 +105,8 @@ def _checked(entries: list[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:
         name = entry.filename
         if name != PurePosixPath(name).name or "\\" in name or ":" in name or name in ("", ".", ".."):
             raise Garbled("The package has a file whose name leads out of it.")
+        if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise Garbled("The package has a file that is packed in an unusual way.")
         if entry.flag_bits & 0x1:
             raise Garbled("The package has an encrypted file.")
         if name.casefold() in found:

@@ -112,8 +112,16 @@ def test_a_wait_that_is_longer_than_our_patience_is_named(service, jobs):
 
 @pytest.mark.parametrize(
     "answer",
-    [b"\xff\xfe\x00garbled", b'{"value":', b"<html><title>Sorry</title></html>"],
-    ids=["bytes", "cut off", "HTML"],
+    [
+        b"\xff\xfe\x00garbled",
+        b'{"value":',
+        b"<html><title>Sorry</title></html>",
+        b'{"value": 5}',
+        b'{"more": "x"}',
+        b"[" * 100_000,
+        b'{"value": {"value": ["x"]}}',
+    ],
+    ids=["bytes", "cut off", "HTML", "a number", "no value", "a tower", "a list"],
 )
 def test_a_garbled_answer_to_a_question_is_a_named_error(service, jobs, answer):
     service.answers("GetExecutionSummaryStatus", (200, answer, {}))

@@ -1,6 +1,7 @@
 """Packages that are as documented, and packages that mean harm."""
 
 import io
+import random
 import struct
 import zipfile
 import zlib
@@ -157,3 +158,27 @@ def test_a_package_that_we_make_is_one_that_we_read():
     with zipfile.ZipFile(held) as made:
         assert made.read("Manifest.xml")[:2] == b"\xff\xfe"
         assert made.namelist() == ["Manifest.xml", "PackageHeader.xml", "Things & Co V3.csv"]
+
+
+def test_a_package_that_is_damaged_anywhere_is_a_named_error_or_rows():
+    whole = package("ID,NAME\r\n" + "".join(f"{n},Name {n}\r\n" for n in range(100)))
+    damaged = random.Random(7)
+    refused = 0
+    for _ in range(3000):
+        content = bytearray(whole)
+        for _ in range(damaged.randint(1, 5)):
+            at = damaged.randrange(len(content))
+            if damaged.random() < 0.7:
+                content[at] = damaged.randrange(256)
+            else:
+                del content[at : at + damaged.randint(1, 30)]
+        try:
+            rows(bytes(content))
+        except Garbled:
+            refused += 1
+    assert refused > 2000
+
+
+def test_a_way_of_packing_that_f_and_o_does_not_use_is_refused():
+    with pytest.raises(Garbled, match="unusual"):
+        rows(zipped({"Manifest.xml": TOLD, "Things.csv": "ID\r\n"}, zipfile.ZIP_LZMA))
