@@ -65,7 +65,9 @@ def assemble(settings: Settings, desk: TokenDesk) -> Systems:
     gc.freeze()
     services: tuple[Service, ...] = (
         SalesService(sales, stores["sales"], clock, settings.sales),
-        FinopsService(finops, stores["finops"], settings.default_company, clock, settings.finops),
+        FinopsService(
+            finops, stores["finops"], settings.default_company, clock, settings.finops, settings.client_id
+        ),
     )
     applications = []
     for service in services:

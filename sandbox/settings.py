@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sandbox.finops.package.switches import Switches, from_text
 from sandbox.finops.parameters import Parameters
 from sandbox.sales.options import SalesOptions, add_arguments, options_of
 
@@ -81,6 +82,13 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.
         "--delivery-date-control", action="store_true", help="F&O refuses shipping dates in the past"
     )
     add_arguments(parser)
+    parser.add_argument(
+        "--package-switch",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="set a switch of F&O's data management, for example run_seconds=5",
+    )
     given = parser.parse_args(arguments)
     if given.data is not None and not given.data.is_dir():
         raise SettingsError(
@@ -104,6 +112,7 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.
             manual_party_numbers=given.manual_party_numbers,
             manual_quotation_numbers=not given.automatic_quotation_numbers,
             delivery_date_control=given.delivery_date_control,
+            packages=_switches(given.package_switch),
         ),
         sales=options_of(given),
     )
@@ -114,6 +123,13 @@ def _number(environment: Mapping[str, str], name: str, default: int) -> int:
     if not text.isdigit():
         raise SettingsError(f"{name} is '{text}': write a whole number.")
     return int(text)
+
+
+def _switches(assignments: list[str]) -> Switches:
+    try:
+        return from_text(assignments)
+    except ValueError as error:
+        raise SettingsError(f"--package-switch {error}") from None
 
 
 def _keys(declared: Sequence[str]) -> dict[str, tuple[tuple[str, ...], ...]]:

@@ -100,7 +100,9 @@ def application(
             service.flush()
         else:
             reply, fields = Reply(401, {"WWW-Authenticate": desk.challenge(_root(request))}), ()
-        log.add(request.method, path, query, reply.status, fields, reply.operations)
+        log.add(
+            request.method, path, "" if prefix in unguarded else query, reply.status, fields, reply.operations
+        )
         return Response(reply.body, reply.status, {**reply.headers, "Date": clock.http_date()})
 
     methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]

@@ -6,6 +6,7 @@ from sandbox.finops.addresses import Block, check_addresses, fill_countries, ful
 from sandbox.finops.parties import customer_name, take_party
 from sandbox.finops.write import SetRules, Write, failed, missing
 
+DEFINITIONS = "CustomersBase"
 _BLOCKS = tuple(Block(prefix, "State") for prefix in ("Address", "DeliveryAddress", "InvoiceAddress"))
 
 
@@ -13,6 +14,8 @@ class CustomerRules(SetRules):
     """A person needs a first or a last name, an organization its name."""
 
     def check(self, write: Write) -> None:
+        if write.entity.set_name == DEFINITIONS:
+            _take_name(write)
         kind = write.fields.get("PartyType")
         if kind not in ("Organization", "Person"):
             sentence = f"The value '{kind}' is not valid in field 'Party type'."
@@ -26,8 +29,17 @@ class CustomerRules(SetRules):
         check_addresses(write, _BLOCKS)
 
     def complete(self, write: Write) -> None:
+        write.fields["Name"] = customer_name(write.fields)
         fill_countries(write, _BLOCKS)
         if write.creating:
             write.fill("NameAlias", customer_name(write.fields)[:20])
         if "AddressCity" in write.changed or "AddressStreet" in write.changed or write.creating:
             write.fields["FullPrimaryAddress"] = full_address(write.fields)
+
+
+def _take_name(write: Write) -> None:
+    """Customer definitions call the name of an organization `Name` and ask for one even of a person."""
+    if write.creating and not write.text("Name"):
+        raise missing(write.entity, "Name", "Name")
+    if "Name" in write.given and write.fields.get("PartyType") != "Person":
+        write.fields["OrganizationName"] = write.fields["Name"]

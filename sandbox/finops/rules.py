@@ -82,6 +82,8 @@ def finish(write: Write) -> None:
 
 def fill_planted(tx: Transaction, stored: Entity, fields: Fields) -> None:
     """Numbers of the server's own for a row that is stored past the rules and has none."""
+    if stored.set_name == CUSTOMERS:
+        fields.setdefault("Name", customer_name(fields))
     if stored.set_name == CUSTOMERS and not fields.get("PartyNumber"):
         fields["PartyNumber"] = next_party(tx)
         fields.setdefault("NameAlias", customer_name(fields)[:20])

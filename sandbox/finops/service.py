@@ -37,6 +37,7 @@ class FinopsService:
         default_company: str,
         clock: Clock,
         parameters: Parameters,
+        client_id: str = "sandbox",
     ) -> None:
         self.entities = entities
         self.store = store
@@ -45,7 +46,7 @@ class FinopsService:
         self._parameters = parameters
         self._reader = Reader(store)
         self.packages = PackageService(
-            entities, store, clock, default_company, parameters.packages, self.upsert
+            entities, store, clock, default_company, parameters.packages, self.upsert, client_id
         )
 
         self.administer = self.packages.administer

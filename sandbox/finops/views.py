@@ -14,6 +14,7 @@ from sandbox.description import Entity, Field, Key, Wire, fold
 from sandbox.store.table import Row, Table
 
 VIEWS: Mapping[str, str] = {
+    "CustomersBase": "CustomersV3",
     "CDSContactPersonsV2": "CDSContactPersons",
     "ContactPersons": "CDSContactPersons",
     "SalesQuotationHeadersV2": "CDSSalesQuotationHeaders",

@@ -6,15 +6,20 @@ accepted and change nothing. Sentences and the status of refusals are assumed.
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sandbox.finops import errors
+from sandbox.finops.connector.activities import plain_id
+from sandbox.finops.connector.messages import Message
+from sandbox.finops.connector.queue import Queue
 from sandbox.finops.numbers import parse_json
 from sandbox.finops.package.archive import PackageError
-from sandbox.finops.package.blobs import BlobError
+from sandbox.finops.package.blob_errors import BlobError
+from sandbox.finops.package.exporting import Extent
 from sandbox.finops.package.jobs import UNKNOWN, EntityRun, Job
 from sandbox.finops.package.management import DataManagement, ManagementError
 from sandbox.finops.reads import PREFIX, json_reply
@@ -39,10 +44,11 @@ class Action:
 
 
 class Actions:
-    """Answers action requests."""
+    """Answers action requests, those about messages of recurring integrations too."""
 
-    def __init__(self, management: DataManagement) -> None:
+    def __init__(self, management: DataManagement, queue: Queue) -> None:
         self._management = management
+        self._queue = queue
 
     def handle(self, call: Call) -> Reply:
         """Answer a request whose path begins with PATH. Raises Refused."""
@@ -93,18 +99,33 @@ class Actions:
         ).id
 
     def export_package(self, root: str, given: Parameters) -> Any:
-        count: str | None = given.get("count")
-        if count is not None and not count.isdigit():
+        return self._export(given, Extent(self._labels(given)))
+
+    def export_changes(self, root: str, given: Parameters) -> Any:
+        return self._export(given, Extent(self._labels(given), changes_only=True))
+
+    def export_preview(self, root: str, given: Parameters) -> Any:
+        """The number of rows is `count` in the documents and `exportPreviewCount` in public clients."""
+        count = str(given.get("count") or given.get("exportPreviewCount") or "")
+        if not re.fullmatch("[0-9]{1,9}", count):
             raise ManagementError(f"'{count}' is no number of rows.")
+        return self._export(given, Extent(count=int(count)))
+
+    def _export(self, given: Parameters, extent: Extent) -> Any:
         job = self._management.start_export(
             given["definitionGroupId"],
             given.get("packageName", ""),
             given.get("executionId", ""),
             given.get("legalEntityId", ""),
             given["reExecute"],
-            None if count is None else int(count),
+            extent,
         )
         return self._shown(job.id)
+
+    def _labels(self, given: Parameters) -> tuple[str, ...]:
+        """The entities that a call is limited to; all of the project when it names none."""
+        names = (name.strip() for name in given.get("entityList", "").split(","))
+        return tuple(self._management.projects.entity(name).primary_name for name in names if name)
 
     def status(self, root: str, given: Parameters) -> str:
         job = self._management.jobs.find(given["executionId"])
@@ -150,6 +171,19 @@ class Actions:
         ready = run.keys_ready_at is not None and self._management.clock.now() >= run.keys_ready_at
         return self._management.link(root, run.keys_file) if ready else ""
 
+    def _message(self, given: Parameters) -> Message:
+        message = self._queue.find(plain_id(given["messageId"].strip('"')))
+        if message is None:
+            raise ManagementError(f"Message {given['messageId']} was not found.")
+        return message
+
+    def message_status(self, root: str, given: Parameters) -> str:
+        return self._message(given).state(self._management.jobs)
+
+    def message_job(self, root: str, given: Parameters) -> str:
+        job = self._message(given).job
+        return job.id if job else ""
+
     def reset_token(self, root: str, given: Parameters) -> bool:
         return self._management.tracking.reset(given["definitionGroupId"], given["entityName"])
 
@@ -158,7 +192,7 @@ def _parameters(name: str, action: Action, call: Call) -> Parameters:
     """The parameters of a call. Raises Refused for names, types or parameters that are not the action's."""
     try:
         given = parse_json(call.body) if call.body.strip() else {}
-    except ValueError:
+    except (ValueError, RecursionError):
         given = None
     if not isinstance(given, dict):
         raise errors.bad_request("The request body is not a JSON object of parameters.")
@@ -176,6 +210,8 @@ def _parameters(name: str, action: Action, call: Call) -> Parameters:
             raise errors.bad_request(
                 f"The value of the parameter '{key}' is not of type {known[key].__name__}."
             )
+        if isinstance(value, str) and not _is_text(value):
+            raise errors.bad_request(f"The value of the parameter '{key}' is not text.")
         found[key] = value
     for key in action.required:
         if key not in found or found[key] == "":
@@ -183,14 +219,21 @@ def _parameters(name: str, action: Action, call: Call) -> Parameters:
     return found
 
 
+def _is_text(value: str) -> bool:
+    """Whether text can leave again: lone surrogates cannot."""
+    return all(not 0xD800 <= ord(character) <= 0xDFFF for character in value)
+
+
 _IMPORT = {"packageUrl": str, "definitionGroupId": str, "execute": bool, "overwrite": bool}
 _IMPORT_MORE = {"executionId": str, "legalEntityId": str}
 _EXPORT = {"definitionGroupId": str, "reExecute": bool}
 _EXPORT_MORE = {"packageName": str, "executionId": str, "legalEntityId": str}
-_PREVIEW = {**_EXPORT, "count": str}
+_PREVIEW = {**_EXPORT_MORE, "count": str, "exportPreviewCount": int}
+_LIST = {**_EXPORT_MORE, "entityList": str}
 _ASYNC = {"failOnError": bool, "runAsyncWithoutBatch": bool, "thresholdToRunInBatch": int}
 _JOB = {"executionId": str}
 _ENTITY = {"executionId": str, "entityName": str}
+_MESSAGE = {"messageId": str}
 _RESET = {"definitionGroupId": str, "entityName": str}
 
 ACTIONS: Mapping[str, Action] = {
@@ -198,11 +241,10 @@ ACTIONS: Mapping[str, Action] = {
     "ImportFromPackage": Action(Actions.import_package, _STRING, _IMPORT, _IMPORT_MORE),
     "ImportFromPackageAsync": Action(Actions.import_package, _STRING, _IMPORT, {**_IMPORT_MORE, **_ASYNC}),
     "ExportToPackage": Action(Actions.export_package, _STRING, _EXPORT, _EXPORT_MORE),
-    "ExportToPackageAsync": Action(Actions.export_package, _STRING, _EXPORT, {**_EXPORT_MORE, **_ASYNC}),
-    "ExportToPackagePreview": Action(Actions.export_package, _STRING, _PREVIEW, _EXPORT_MORE),
-    "ExportToPackagePreviewAsync": Action(
-        Actions.export_package, _STRING, _PREVIEW, {**_EXPORT_MORE, **_ASYNC}
-    ),
+    "ExportToPackageAsync": Action(Actions.export_package, _STRING, _EXPORT, {**_LIST, **_ASYNC}),
+    "ExportToPackageDelta": Action(Actions.export_changes, _STRING, _EXPORT, _LIST),
+    "ExportToPackagePreview": Action(Actions.export_preview, _STRING, _EXPORT, _PREVIEW),
+    "ExportToPackagePreviewAsync": Action(Actions.export_preview, _STRING, _EXPORT, {**_PREVIEW, **_ASYNC}),
     "GetExecutionSummaryStatus": Action(Actions.status, _STRING, _JOB, {}),
     "GetEntityExecutionSummaryStatusList": Action(
         Actions.entity_statuses,
@@ -215,5 +257,7 @@ ACTIONS: Mapping[str, Action] = {
     "GetImportStagingErrorFileUrl": Action(Actions.rejected_url, _STRING, _ENTITY, {}),
     "GenerateImportTargetErrorKeysFile": Action(Actions.generate_keys, _BOOLEAN, _ENTITY, {}),
     "GetImportTargetErrorKeysFileUrl": Action(Actions.keys_url, _STRING, _ENTITY, {}),
+    "GetMessageStatus": Action(Actions.message_status, _STRING, _MESSAGE, {}),
+    "GetExecutionIdByMessageId": Action(Actions.message_job, _STRING, _MESSAGE, {}),
     "ResetVersionToken": Action(Actions.reset_token, _BOOLEAN, _RESET, {"sourceName": str}),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -11,6 +12,17 @@ from sandbox.finops.package.switches import Switches
 
 MANIFEST = "Manifest.xml"
 HEADER = "PackageHeader.xml"
+
+
+_UNREADABLE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    OSError,
+    ValueError,
+    NotImplementedError,
+)
 
 
 class PackageError(Exception):
@@ -22,7 +34,7 @@ def unpack(content: bytes, switches: Switches) -> dict[str, bytes]:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             return _files(archive, switches)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except _UNREADABLE as error:
         raise PackageError(f"The package is not a zip file that can be read: {error}.") from None
 
 
@@ -49,8 +61,8 @@ def _files(archive: zipfile.ZipFile, switches: Switches) -> dict[str, bytes]:
             raise PackageError(f"The package is not flat: it holds '{name}'.")
         if name in found:
             raise PackageError(f"The package holds '{name}' twice.")
-        if entry.flag_bits & 1:
-            raise PackageError(f"The file '{name}' in the package is encrypted.")
+        if entry.flag_bits & 1 or entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise PackageError(f"The file '{name}' in the package is encrypted or packed in an unknown way.")
         found[name] = _bounded(archive, entry, left)
         left -= len(found[name])
     return found

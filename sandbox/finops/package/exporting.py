@@ -30,6 +30,16 @@ _AT_ONCE = 200  # rows between two looks at the clock
 
 
 @dataclass(frozen=True, slots=True)
+class Extent:
+    """How much of a project is exported: the labels of some entities or, with none, all; only changes, whatever
+    the refresh type; or so many rows of a preview, which moves no token (assumed)."""
+
+    labels: tuple[str, ...] = ()
+    changes_only: bool = False
+    count: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class _Content:
     """One entity's file and what the manifest says of it."""
 
@@ -56,11 +66,16 @@ class Exporter:
         self._tracking = tracking
         self._matcher = Matcher(DIALECT)
 
-    def check(self, project: str) -> list[PackageEntity]:
+    def check(self, project: str, extent: Extent) -> list[PackageEntity]:
         """The entities that a project exports. Raises PackageError for one that cannot be exported."""
-        found = [e for e in self._projects.entities_of(project) if not e.disabled]
+        labels = {fold(label) for label in extent.labels}
+        found = [
+            e
+            for e in self._projects.entities_of(project)
+            if not e.disabled and (not labels or fold(e.label) in labels)
+        ]
         if not found:
-            raise PackageError(f"Data project {project} has no entities.")
+            raise PackageError(f"Data project {project} has none of the entities.")
         for entity in found:
             check_format(entity.source_format, entity.label)
         return found
@@ -71,9 +86,9 @@ class Exporter:
         self._matching(entity, text, None)
 
     def work(
-        self, entities: Sequence[PackageEntity], switches: Switches, count: int | None
+        self, entities: Sequence[PackageEntity], switches: Switches, extent: Extent
     ) -> Callable[[Job], Iterator[None]]:
-        """What a job does, step by step; `count` limits the rows of a preview, which moves no token (assumed)."""
+        """What a job does, step by step."""
 
         def steps(job: Job) -> Iterator[None]:
             job.runs = [EntityRun(e.label) for e in entities]
@@ -81,7 +96,7 @@ class Exporter:
             packed: list[PackageEntity] = []
             for package, run in zip(entities, job.runs, strict=True):
                 made: list[_Content] = []
-                yield from self._entity(job, run, package, switches, count, set(files), made)
+                yield from self._entity(job, run, package, switches, extent, set(files), made)
                 files[made[0].name] = made[0].content
                 packed.append(made[0].package)
                 run.finish()
@@ -99,7 +114,7 @@ class Exporter:
         run: EntityRun,
         package: PackageEntity,
         switches: Switches,
-        count: int | None,
+        extent: Extent,
         taken: set[str],
         made: list[_Content],
     ) -> Iterator[None]:
@@ -107,7 +122,7 @@ class Exporter:
         entity = by_label(self._entities)[fold(package.label)]
         shape = self._projects.shapes.get((fold(job.group), fold(package.label)), Shape())
         rows = self._rows(entity, shape, job.company)
-        chosen = self._chosen(job, package, rows, switches) if count is None else rows[:count]
+        chosen = self._chosen(job, package, rows, switches, extent)
         form = check_format(package.source_format, package.label)
         columns = _columns(entity, shape, switches)
         records = Records(list(columns), _texts(entity, columns, chosen, switches, form.startswith("XML")))
@@ -121,9 +136,13 @@ class Exporter:
         maps = tuple(FieldMap(column, column) for column in columns)
         made.append(_Content(name, b"".join(pieces), replace(package, file=name, maps=maps)))
 
-    def _chosen(self, job: Job, package: PackageEntity, rows: list[Row], switches: Switches) -> list[Row]:
-        """All rows, or those that changed when the project asks for these and the entity is tracked."""
-        if not switches.change_tracking or package.refresh_type != INCREMENTAL:
+    def _chosen(
+        self, job: Job, package: PackageEntity, rows: list[Row], switches: Switches, extent: Extent
+    ) -> list[Row]:
+        """All rows, or those that changed when these are asked for and the entity is tracked."""
+        if extent.count is not None:
+            return rows[: extent.count]
+        if not switches.change_tracking or not (extent.changes_only or package.refresh_type == INCREMENTAL):
             return rows
         at = token(job.group, package.label, job.company)
         changed = self._tracking.changed(at, rows)

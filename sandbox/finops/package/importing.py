@@ -7,16 +7,16 @@ always run (assumed, the stricter reading).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sandbox.description import Entity, Fields, fold
 from sandbox.finops import errors
 from sandbox.finops.package.archive import HEADER, MANIFEST, PackageError, unpack
 from sandbox.finops.package.blobs import BlobStore
-from sandbox.finops.package.files import Records, check_format, write_file
+from sandbox.finops.package.files import EXTENSIONS, Records, check_format, read_file, write_file
 from sandbox.finops.package.jobs import CANCELED, EXECUTING, EntityRun, Job, RowError
-from sandbox.finops.package.manifest import Manifest, PackageEntity, check_header, read_manifest
-from sandbox.finops.package.names import by_label, element_name, file_name, staging_key
+from sandbox.finops.package.manifest import FieldMap, Manifest, PackageEntity, check_header, read_manifest
+from sandbox.finops.package.names import by_label, element_name, file_name, staging_fields, staging_key
 from sandbox.finops.package.projects import absent
 from sandbox.finops.package.staging import Staging, stage
 from sandbox.finops.package.switches import Switches
@@ -52,6 +52,18 @@ def open_package(content: bytes, entities: Mapping[str, Entity], switches: Switc
             if entity.file not in files:
                 raise PackageError(f"The package holds no file '{entity.file}' for entity {entity.label}.")
     return Package(manifest, files)
+
+
+def package_of_file(
+    content: bytes, found: PackageEntity, entities: Mapping[str, Entity], switches: Switches
+) -> Package:
+    """A single file as a package; columns that the entity does not have are left out. Raises PackageError."""
+    entity = by_label(entities)[fold(found.label)]
+    name = file_name(found.label, EXTENSIONS[check_format(found.source_format, found.label)])
+    columns = read_file(content, found.source_format, name, element_name(entity), switches).columns
+    fields = staging_fields(entity)
+    maps = tuple(FieldMap(column, column) for column in columns if column in fields)
+    return Package(Manifest("", "", (replace(found, file=name, maps=maps),)), {name: content})
 
 
 class Importer:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -21,6 +20,7 @@ NOT_RUN, EXECUTING, UNKNOWN, CANCELED = "NotRun", "Executing", "Unknown", "Cance
 SUCCEEDED, PARTIAL, FAILED = "Succeeded", "PartiallySucceeded", "Failed"
 _SLICE = 0.02  # seconds of work between requests
 _PAUSE = 0.05  # seconds between looks at the clock when a job waits for it
+_DONE = object()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,18 +84,18 @@ class Job:
         return next((run for run in self.runs if fold(run.label) == fold(label)), None)
 
 
-Work = Callable[[Job], Iterator[None]]
+Work = Callable[[Job], Iterator[object]]
 
 
 class Jobs:
-    """All jobs of one environment. Only the first of those that wait is worked on."""
+    """All jobs of one environment. One of them is worked on at a time."""
 
     def __init__(self, clock: Clock, flush: Callable[[], None]) -> None:
         self._clock = clock
         self._flush = flush
         self._jobs: dict[str, Job] = {}
-        self._waiting: deque[tuple[Job, Work]] = deque()
-        self._current: Iterator[None] | None = None
+        self._waiting: list[tuple[Job, Work]] = []
+        self._current: tuple[Job, Iterator[object]] | None = None
         self._scheduled = False
 
     def add(self, job: Job, work: Work) -> None:
@@ -142,7 +142,7 @@ class Jobs:
 
     def kick(self) -> None:
         """Let the pump run, if there is anything to do."""
-        if not self._waiting or self._scheduled:
+        if self._scheduled or not (self._waiting or self._current):
             return
         self._scheduled = True
         asyncio.get_running_loop().call_soon(self._turn)
@@ -150,36 +150,36 @@ class Jobs:
     def _turn(self) -> None:
         self._scheduled = False
         ends = time.monotonic() + _SLICE
-        while self._waiting and time.monotonic() < ends:
-            if not self._step(*self._waiting[0]):
-                break
+        while time.monotonic() < ends and self._step():
+            pass
         self._flush()
-        if self._waiting:
-            job = self._waiting[0][0]
-            pause = _PAUSE if job.began_at is None else 0.0
+        if self._waiting or self._current:
             self._scheduled = True
+            pause = 0.0 if self._current else _PAUSE
             asyncio.get_running_loop().call_later(pause, self._turn)
 
-    def _step(self, job: Job, work: Work) -> bool:
-        """One step of the first job; False when it waits for the clock."""
-        if job.canceled:
-            self._leave()
-            return True
-        if self._current is None:
-            if self._clock.now() < job.starts_at:
-                return False
-            job.began_at = self._clock.now()
-            self._current = work(job)
-        try:
-            next(self._current)
-        except StopIteration:
-            job.done = True
-            self._leave()
+    def _step(self) -> bool:
+        """One step of the job that is being worked on, or the start of the next; False when none is due."""
+        if self._current is None and not self._begin():
+            return False
+        assert self._current is not None
+        job, steps = self._current
+        if job.canceled or next(steps, _DONE) is _DONE:
+            job.done = not job.canceled
+            self._current = None
         return True
 
-    def _leave(self) -> None:
-        self._waiting.popleft()
-        self._current = None
+    def _begin(self) -> bool:
+        """Take the first job whose time has come. Those that wait for the clock do not hold up others."""
+        now = self._clock.now()
+        for waiting in self._waiting:
+            job, work = waiting
+            if job.canceled or now >= job.starts_at:
+                self._waiting.remove(waiting)
+                job.began_at = now
+                self._current = (job, work(job))
+                return True
+        return False
 
 
 def summary(job: Job, state: str) -> dict[str, Any]:

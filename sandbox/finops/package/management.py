@@ -8,10 +8,16 @@ from datetime import timedelta
 
 from sandbox.clock import Clock
 from sandbox.description import Entity, fold
-from sandbox.finops.package.archive import PackageError
 from sandbox.finops.package.blobs import BlobStore
-from sandbox.finops.package.exporting import Exporter
-from sandbox.finops.package.importing import Importer, Upsert, keys_file, open_package
+from sandbox.finops.package.exporting import Exporter, Extent
+from sandbox.finops.package.importing import (
+    Importer,
+    Package,
+    Upsert,
+    keys_file,
+    open_package,
+    package_of_file,
+)
 from sandbox.finops.package.jobs import EntityRun, Job, Jobs
 from sandbox.finops.package.names import by_label
 from sandbox.finops.package.projects import EXPORT, IMPORT, Projects
@@ -65,7 +71,22 @@ class DataManagement:
     ) -> Job:
         """Queue the import of a package. Raises PackageError and ManagementError."""
         package = open_package(content, self.entities, self.switches)
-        group = group or package.manifest.group
+        return self._queue_import(
+            package, group or package.manifest.group, execution_id, company, execute, overwrite
+        )
+
+    def start_file_import(self, content: bytes, group: str, label: str, company: str) -> Job:
+        """Queue the import of one file in the format that the project says. Raises PackageError and
+        ManagementError."""
+        found = next((e for e in self.projects.entities_of(group) if fold(e.label) == fold(label)), None)
+        if found is None:
+            raise ManagementError(f"Entity {label} is not part of data project {group}.")
+        package = package_of_file(content, found, self.entities, self.switches)
+        return self._queue_import(package, group, "", company, execute=True, overwrite=False)
+
+    def _queue_import(
+        self, package: Package, group: str, execution_id: str, company: str, execute: bool, overwrite: bool
+    ) -> Job:
         if not group:
             raise ManagementError("A data project must be named.")
         if self.jobs.busy_with(group, IMPORT):
@@ -85,7 +106,7 @@ class DataManagement:
         execution_id: str,
         company: str,
         again: bool = False,
-        count: int | None = None,
+        extent: Extent | None = None,
     ) -> Job:
         """Queue an export. Raises PackageError and ManagementError."""
         project = self.projects.find(group)
@@ -93,10 +114,11 @@ class DataManagement:
             raise ManagementError(f"Data project {group} does not exist.")
         if project.fields.get("OperationType", EXPORT) != EXPORT:
             raise ManagementError(f"Data project {group} is no export project.")
-        entities = self.exporter.check(str(project.fields["Name"]))
+        extent = extent or Extent()
+        entities = self.exporter.check(str(project.fields["Name"]), extent)
         job = self._job(str(project.fields["Name"]), EXPORT, execution_id, company, repeat=again)
         job.package_name = package_name
-        self.jobs.add(job, self.exporter.work(entities, self.switches, count))
+        self.jobs.add(job, self.exporter.work(entities, self.switches, extent))
         return job
 
     def _job(self, group: str, operation: str, execution_id: str, company: str, repeat: bool) -> Job:
@@ -139,6 +161,3 @@ class DataManagement:
     def follow(self, url: str) -> bytes:
         """The package behind a link of this environment. Raises BlobError."""
         return self.blobs.follow(url, self.switches.blob_days)
-
-
-__all__ = ["DataManagement", "ManagementError", "PackageError"]

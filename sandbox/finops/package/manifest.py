@@ -6,6 +6,7 @@ Real exports are UTF-16 LE with a byte order mark and have no XML declaration; U
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from xml.etree.ElementTree import Element, ParseError
@@ -20,6 +21,7 @@ NAMESPACE = "http://schemas.microsoft.com/dynamics/2015/01/DataManagement"
 MANIFEST_TYPE = (
     "Microsoft.Dynamics.AX.Framework.Tools.DataManagement.Serialization.DataManagementPackageManifest"
 )
+_DIGITS = re.compile("[0-9]{1,9}")
 _INSTANCE = "http://www.w3.org/2001/XMLSchema-instance"
 
 
@@ -83,7 +85,7 @@ def check_header(content: bytes) -> None:
     root = _root(content, HEADER, "DataManagementPackageHeader")
     if _text(root, "ManifestType") != MANIFEST_TYPE or _text(root, "PackageType") != "DefinitionGroup":
         raise PackageError("The package header does not describe a package of a definition group.")
-    if not _text(root, "PackageVersion").isdigit():
+    if not _DIGITS.fullmatch(_text(root, "PackageVersion")):
         raise PackageError("The package header has no PackageVersion.")
 
 
@@ -196,7 +198,7 @@ def _text(element: Element, name: str) -> str:
 
 def _number(element: Element, name: str) -> int:
     text = _text(element, name)
-    return int(text) if text.isdigit() else 0
+    return int(text) if _DIGITS.fullmatch(text) else 0
 
 
 def _truth(element: Element, name: str) -> bool:

@@ -7,6 +7,10 @@ from typing import Any
 
 from sandbox.clock import Clock
 from sandbox.description import Entity
+from sandbox.finops.connector import service as connector
+from sandbox.finops.connector.activities import ready
+from sandbox.finops.connector.administration import ActivityAdministration
+from sandbox.finops.connector.queue import Queue
 from sandbox.finops.package import blobs
 from sandbox.finops.package.actions import PATH, Actions
 from sandbox.finops.package.administration import Administration
@@ -16,7 +20,7 @@ from sandbox.finops.package.switches import Switches
 from sandbox.store.store import Store
 from sandbox.web import Call, Reply
 
-PREFIXES = (blobs.PREFIX,)
+PREFIXES = (blobs.PREFIX, *connector.PREFIXES)
 
 
 class PackageService:
@@ -34,14 +38,19 @@ class PackageService:
         default_company: str,
         switches: Switches,
         upsert: Upsert,
+        client_id: str,
     ) -> None:
         self.management = DataManagement(entities, store, clock, default_company, switches, upsert)
         self.management.projects.lay_foundation()
-        self._actions = Actions(self.management)
+        self._queue = Queue(self.management, clock, ready(client_id))
+        self._connector = connector.Connector(self.management, self._queue, client_id)
+        self._actions = Actions(self.management, self._queue)
+        self._activities = ActivityAdministration(self._queue, self.management.jobs, client_id)
         self._administration = Administration(self.management)
 
     def kick(self) -> None:
-        """Go on with jobs that wait."""
+        """Go on with messages and jobs that wait."""
+        self._queue.advance()
         self.management.jobs.kick()
 
     def act(self, call: Call) -> Reply:
@@ -50,8 +59,11 @@ class PackageService:
 
     def handle(self, prefix: str, call: Call) -> Reply:
         """Answer a request under one of PREFIXES."""
+        if prefix in connector.PREFIXES:
+            return self._connector.handle(call)
         return self.management.blobs.handle(call, self.management.switches)
 
     def administer(self, method: str, what: str, body: Any) -> Any:
         """Answer the admin API under `packages/`; None for what it does not know."""
-        return self._administration.answer(method, what, body)
+        answer = self._administration.answer(method, what, body)
+        return self._activities.answer(method, what, body) if answer is None else answer

@@ -18,6 +18,7 @@ from sandbox.odata_subset.moments import to_utc, wire
 
 Reader = Callable[[str], Wire]
 Writer = Callable[[Wire], str]
+_FIRST_YEAR, _LAST_YEAR = 1900, 2154  # of dates in F&O (finops-odata sheet, section 6)
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?|[+-]?\.\d+")
 _REGIONAL = re.compile(
     r"(\d{1,2})[/.](\d{1,2})[/.](\d{4})(?:[ T](\d{1,2}):(\d\d)(?::(\d\d))?(?: ?([AaPp])[Mm])?)?"
@@ -131,9 +132,9 @@ def _moment_reader(described: Field, switches: Switches) -> Reader:
             return described.empty
         try:
             moment = _iso(text) or _regional(text, day_first)
-        except ValueError:
+        except (ValueError, OverflowError):
             moment = None
-        if moment is None:
+        if moment is None or not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
             raise _unreadable(described, text, "Date" if is_date else "DateTime")
         return wire(moment.replace(hour=12, minute=0, second=0)) if is_date else wire(moment)
 
@@ -169,7 +170,10 @@ def _moment_writer(described: Field, form: str) -> Writer:
         text = str(value)
         if form == "iso":
             return text[:10] if is_date else text
-        moment = to_utc(text)
+        try:
+            moment = to_utc(text)
+        except (ValueError, OverflowError):
+            return text  # a planted value
         if form == "eu":
             return moment.strftime("%d/%m/%Y" if is_date else "%d/%m/%Y %H:%M:%S")
         day = f"{moment.month}/{moment.day}/{moment.year}"

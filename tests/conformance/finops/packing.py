@@ -152,6 +152,13 @@ class DataManagement:
             assert time.monotonic() < deadline, state
         return state
 
+    def finished_staging(self, execution):
+        """The state of a job that only stages, when that is done."""
+        deadline = time.monotonic() + 30
+        while not self.call("GetEntityExecutionSummaryStatusList", executionId=execution):
+            assert time.monotonic() < deadline
+        return self.state(execution)
+
     def until(self, execution, state):
         deadline = time.monotonic() + 30
         while (found := self.state(execution)) != state:
