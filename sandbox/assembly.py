@@ -6,7 +6,7 @@ import gc
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from sandbox import samples
 from sandbox.admin import Admin
@@ -19,6 +19,7 @@ from sandbox.loading import Loader
 from sandbox.request_log import RequestLog
 from sandbox.sales.entities import sales_entities
 from sandbox.sales.foundation import lay_foundation as lay_sales
+from sandbox.sales.limits import ProtectedFront
 from sandbox.sales.service import SalesService
 from sandbox.settings import Settings, SettingsError
 from sandbox.store.store import Store
@@ -30,7 +31,7 @@ from sandbox.web import Service, application
 class Systems:
     """The applications of Sales and of F&O, in this order, and their stores."""
 
-    applications: tuple[Starlette, ...]
+    applications: tuple[ASGIApp, ...]
     stores: Mapping[str, Store]
 
     def close(self) -> None:
@@ -69,10 +70,13 @@ def assemble(settings: Settings, desk: TokenDesk) -> Systems:
             finops, stores["finops"], settings.default_company, clock, settings.finops, settings.client_id
         ),
     )
-    applications = []
+    applications: list[ASGIApp] = []
     for service in services:
         log = RequestLog()
         admin = Admin(settings, service.name, stores[service.name], log, clock, loader)
         admin.more = getattr(service, "administer", None)
-        applications.append(application(service, desk, log, clock, admin.handle))
+        served: ASGIApp = application(service, desk, log, clock, admin.handle)
+        if service.name == "sales":
+            served = ProtectedFront(served, settings.sales.limits, clock, log, lambda _: settings.client_id)
+        applications.append(served)
     return Systems(tuple(applications), stores)

@@ -163,7 +163,7 @@ def _property(described: Field) -> str:
         facets += ' Unicode="false"' if described.source_type == "EntityName" else ""
         facets += f' MaxLength="{described.max_length}"' if described.max_length else ""
     if described.edm == "Edm.Decimal":
-        facets += ' Scale="Variable"'
+        facets += ' Scale="10"'
     return f"<Property Name={quoteattr(described.name)} Type={quoteattr(described.edm)}{facets} />"
 
 

@@ -12,6 +12,8 @@ from sandbox.preferences import read_preferences
 from sandbox.sales import actions, errors, metadata
 from sandbox.sales.batch import run_batch
 from sandbox.sales.changes import Changes
+from sandbox.sales.definition_reads import SETS, DefinitionReader
+from sandbox.sales.definitions import Definitions
 from sandbox.sales.functions import Functions
 from sandbox.sales.options import SalesOptions
 from sandbox.sales.paths import PathReader
@@ -24,7 +26,8 @@ from sandbox.store.store import Store, Transaction
 from sandbox.web import Call, Reply
 
 PREFIXES = ("/api/data/v9.2/", "/api/data/v9.1/", "/api/data/v9.0/")
-LONGEST_URL = 32 * 1024  # outside a batch; the status is assumed
+LONGEST_URL = 32 * 1024  # the status is assumed
+LONGEST_IN_BATCH = 64 * 1024
 
 
 class SalesService:
@@ -44,6 +47,7 @@ class SalesService:
         self._reader = Reader(self._finder, self._related)
         self._paths = PathReader(self._reader, self._related, entities)
         self._functions = Functions(entities, store)
+        self._definitions = DefinitionReader(Definitions(entities, self._related.relationships))
         self._tracker = Tracker(self._finder, clock, options.change_tracking_days)
         writer = Writer(entities, store, clock)
         self._changes = Changes(self._finder, self._related.relationships, self._reader, writer)
@@ -65,9 +69,13 @@ class SalesService:
 
     def operate(self, call: Call, tx: Transaction | None, references: Mapping[str, str]) -> Reply:
         """Answer one operation; a write joins `tx` or makes a transaction of its own. Raises Refused."""
+        if call.in_batch and len(call.prefix) + len(call.path) + len(call.query) > LONGEST_IN_BATCH:
+            raise errors.Refused(414, "0x80060888", "The URL of a request in the batch is too long.")
         path = self._resolved(call.path, references)
         if path in ("", "$metadata"):
             return self._about(call, path)
+        if path.partition("/")[0].partition("(")[0] in SETS:
+            return self._describe(call, path)
         if self._functions.is_one(path):
             return self._functions.run(call, path)
         try:
@@ -117,6 +125,11 @@ class SalesService:
             return Reply(200, {"Content-Type": "application/xml", "OData-Version": "4.0"}, text)
         answer = metadata.service_document(f"{call.base}$metadata", self.entities)
         return Reply(200, {"Content-Type": errors.JSON, "OData-Version": "4.0"}, dumps(answer))
+
+    def _describe(self, call: Call, path: str) -> Reply:
+        if call.method != "GET":
+            raise errors.not_simulated("A change of metadata")
+        return self._definitions.read(call, path)
 
     def _read(self, call: Call, entity: Entity, address: Address) -> Reply:
         if address.key is not None and address.rest:

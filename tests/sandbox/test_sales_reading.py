@@ -211,7 +211,9 @@ def test_the_root_lists_the_sets_and_metadata_describes_them(sales):
     assert {"accounts", "products", "transactioncurrencies"} <= {r["name"] for r in sales.rows("")}
     text = sales.get("$metadata").text
     assert '<Property Name="accountnumber" Type="Edm.String" MaxLength="20" />' in text
-    assert '<NavigationProperty Name="transactioncurrencyid" Type="mscrm.transactioncurrency">' in text
+    assert (
+        '<NavigationProperty Name="transactioncurrencyid" Type="mscrm.transactioncurrency" Partner=' in text
+    )
 
 
 def test_what_is_documented_but_not_simulated_says_so(sales):

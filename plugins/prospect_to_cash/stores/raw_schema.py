@@ -12,7 +12,7 @@ from prospect_to_cash.flow_card import Read
 from prospect_to_cash.stores.rows import one
 
 _SAME = (
-    "key", "strategy", "changed_at", "version", "filter", "select",
+    "key", "strategy", "changed_at", "version", "filter", "expires", "select",
     "package_group", "package_entity", "package_full_group",
 )  # fmt: skip
 
