@@ -93,7 +93,7 @@ class Write:
     records; so does the write that is named like the flow. With ``via`` package the creates go as
     packages for data project ``package_group`` and entity label ``package_entity``, where there are
     at least ``package_from`` of them; of their bodies ``package_fields`` alone where it names some,
-    the rest goes after them.
+    the rest goes after them. ``package_names`` says which fields the package's entity calls otherwise.
     """
 
     name: str
@@ -117,6 +117,7 @@ class Write:
     package_entity: str | None = None
     package_from: int = 1000
     package_fields: tuple[str, ...] = ()
+    package_names: Mapping[str, str] | None = None
 
     @property
     def relation(self) -> str:

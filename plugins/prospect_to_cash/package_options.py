@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -37,12 +38,15 @@ def write_problem(write: Write) -> str | None:
     if write.via not in WAYS:
         return "'via' is odata or package."
     if write.via == "odata":
-        stray = write.package_group or write.package_entity or write.package_fields
+        stray = write.package_group or write.package_entity or write.package_fields or write.package_names
         return "'package_...' goes with 'via: package'." if stray else None
     if write.system != "finops" or not write.creates or write.assigned:
         return "'via: package' is for creates in finops whose key is known before, so without 'assigned'."
     if not write.package_group or not write.package_entity:
         return f"'via: package' {_NAMES}"
+    names = {} if write.package_names is None else write.package_names
+    if not isinstance(names, Mapping) or not all(isinstance(name, str) for name in names.values()):
+        return "'package_names' leads from a field of the body to its name in the package."
     if write.package_from < 1:
         return "'package_from' is 1 or more."
     return None

@@ -191,6 +191,25 @@ def test_what_the_package_leaves_out_is_sent_after_it(office):
     assert {office.customers()[number]["SalesMemo"] for number in numbers} == {"remember"}
 
 
+def test_customers_are_brought_as_customer_definitions_and_completed(office):
+    numbers = office.say_new(5, SalesMemo="remember")
+    write = replace(
+        WRITE,
+        package_entity="Customer definitions",
+        package_fields=("CustomerGroupId", "SalesCurrencyCode", "PartyType", "OrganizationName"),
+        package_names={"OrganizationName": "Name"},
+    )
+
+    counts = office.run(write)
+
+    assert counts == {"created": 5}
+    assert [job["entities"][0]["label"] for job in office.new_jobs()] == ["Customer definitions"]
+    assert office.posts() == []
+    found = {number: office.customers()[number] for number in numbers}
+    assert {row["SalesMemo"] for row in found.values()} == {"remember"}
+    assert all(row["OrganizationName"] == f"Customer {number}" for number, row in found.items())
+
+
 def test_a_start_that_is_refused_leaves_nothing_in_doubt(office):
     office.say_new(5, "none")
 

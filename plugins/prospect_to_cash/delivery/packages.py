@@ -154,7 +154,7 @@ class PackageDelivery(Delivery):
         return Content(
             self.write.package_group or "",
             self.write.package_entity or "",
-            [name.upper() for name in names],
+            [(self.write.package_names or {}).get(name, name).upper() for name in names],
             ([cell_text(body.get(name)) for name in names] for body in bodies),
         )
 
