@@ -14,6 +14,8 @@ from pathlib import Path
 
 import yaml
 
+from prospect_to_cash import package_options
+
 SYSTEMS = ("sales", "finops")
 _DURATION = re.compile(r"^(\d+)\s*([smhd])$")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -43,8 +45,12 @@ class Read:
 
     ``key`` are the fields that identify a record; ``changed_at`` is the timestamp that strategy
     ``window`` filters on; ``version`` a field whose number only grows; ``every`` the cadence of
-    full reads (``None``: at every run); ``select`` the fields that staging reads. A read with ``when``,
+    full reads (``None``: at every run); ``expires`` how long the source keeps what strategy ``delta``
+    asks for; ``select`` the fields that staging reads. A read with ``when``,
     such as ``{company_from: business_unit}``, is made only where the installation's vars say so.
+    Strategy ``package`` exports ``package_entity`` (the label that data management knows) by the data
+    project ``package_group``, and everything by ``package_full_group`` where one is named; day and
+    month stand in its files as ``package_dates`` says.
     """
 
     system: str
@@ -56,10 +62,15 @@ class Read:
     every: timedelta | None = None
     overlap: timedelta = timedelta(minutes=5)
     lag: timedelta = timedelta(0)
+    expires: timedelta = timedelta(days=7)
     page_size: int | None = None
     filter: str | None = None
     select: tuple[str, ...] = ()
     when: Mapping[str, object] | None = None
+    package_group: str | None = None
+    package_entity: str | None = None
+    package_full_group: str | None = None
+    package_dates: str = "us"
 
     @property
     def name(self) -> str:
@@ -73,12 +84,16 @@ class Write:
 
     ``key`` are the properties by which an existing record is found, ``id`` the property that
     holds a GUID key (Sales only), ``creates`` false means that the record must exist already,
-    ``read_back`` the properties of a created record that are kept beside its identity.
+    ``read_back`` the properties of a created record that are kept beside its identity. ``max_parallel`` is the most
+    requests on their way at once, ``bulk`` whether bulk actions are used where the target offers them.
     ``assigned`` are key properties that the target assigns where they are left out, ``find_by`` the
     body's properties by which such a record is found again, and ``find_only`` what it must say to be ours. ``gone`` says
     what becomes of a part that its document has no more: ``delete``, a body such as
     ``{IsInactive: "Yes"}``, or nothing. The creates of a ``principal`` write count as created
-    records; so does the write that is named like the flow.
+    records; so does the write that is named like the flow. With ``via`` package the creates go as
+    packages for data project ``package_group`` and entity label ``package_entity``, where there are
+    at least ``package_from`` of them; of their bodies ``package_fields`` alone where it names some,
+    the rest goes after them. ``package_names`` says which fields the package's entity calls otherwise.
     """
 
     name: str
@@ -90,12 +105,19 @@ class Write:
     creates: bool = True
     max_parallel: int = 1
     batch_size: int = 100
+    bulk: bool = True
     read_back: tuple[str, ...] = ()
     assigned: tuple[str, ...] = ()
     find_by: tuple[str, ...] = ()
     find_only: Mapping[str, object] | None = None
     gone: str | Mapping[str, object] | None = None
     principal: bool = False
+    via: str = "odata"
+    package_group: str | None = None
+    package_entity: str | None = None
+    package_from: int = 1000
+    package_fields: tuple[str, ...] = ()
+    package_names: Mapping[str, str] | None = None
 
     @property
     def relation(self) -> str:
@@ -273,12 +295,16 @@ def _own_sources(entity: str, said: object) -> list[object]:
 
 def _read(where: str, entry: object, columns: Mapping[str, Mapping[str, tuple[str, ...]]]) -> Read:
     said = _entry(where, entry, Read, without=frozenset({"select"}))
-    for name in ("every", "overlap", "lag"):
+    for name in ("every", "overlap", "lag", "expires"):
         if name in said:
             said[name] = _duration(where, name, said[name])
     read = Read(**said)
     if read.strategy == "window" and not read.changed_at:
         raise CardError(f"{where}: strategy 'window' needs 'changed_at', the field with the time of change.")
+    if read.strategy == "delta":
+        _check_delta(where, read)
+    if problem := package_options.read_problem(read):
+        raise CardError(f"{where}: {problem}")
     select = columns[read.system].get(read.name, ())
     if not select:
         raise CardError(
@@ -288,6 +314,16 @@ def _read(where: str, entry: object, columns: Mapping[str, Mapping[str, tuple[st
     needed = [*read.key, *filter(None, [read.changed_at, read.version])]
     wanted = tuple(dict.fromkeys([*needed, *select]))
     return Read(**{**said, "select": wanted})
+
+
+def _check_delta(where: str, read: Read) -> None:
+    """Change tracking is Dataverse's, takes no filter and names a deleted record by its GUID alone."""
+    if read.system != "sales" or len(read.key) != 1:
+        raise CardError(f"{where}: strategy 'delta' is for tables of sales with one key field, their GUID.")
+    if read.filter:
+        raise CardError(f"{where}: strategy 'delta' takes no 'filter'; leave it out, or use 'window'.")
+    if not read.changed_at:
+        raise CardError(f"{where}: strategy 'delta' needs 'changed_at' too; backfills go by it.")
 
 
 def _share(where: str, name: str, said: Mapping[str, object], default: float) -> float:
@@ -317,6 +353,8 @@ def _write(where: str, entry: object, flow: str) -> Write:
             f"{where}: 'assigned' are parts of the key, and 'find_by' has to name the properties by which "
             "such a record is found again."
         )
+    if problem := package_options.write_problem(write):
+        raise CardError(f"{where}: {problem}")
     if write.max_parallel < 1 or write.batch_size < 1:
         raise CardError(f"{where}: 'max_parallel' and 'batch_size' are 1 or more.")
     return write

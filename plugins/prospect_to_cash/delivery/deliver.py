@@ -22,6 +22,7 @@ from psycopg2.extensions import connection as Connection
 
 from prospect_to_cash.clients.odata import SystemClient
 from prospect_to_cash.clients.operations import Answer
+from prospect_to_cash.clients.throttle import Width
 from prospect_to_cash.delivery import adopt, references
 from prospect_to_cash.delivery.items import Assignment, Item, Tally, folded, kept
 from prospect_to_cash.errors import P2CError
@@ -52,11 +53,12 @@ class Delivery:
         """Send everything that is planned; raises LeaseLost, Throttled or Unavailable with all answers kept."""
         plan_rows.prefer_lookups(self.connection)
         after = 0
+        width = Width(self.client.clock, self.write.max_parallel)
         in_flight: dict[Future[list[Answer]], list[Item]] = {}
         with ThreadPoolExecutor(self.write.max_parallel) as pool:
             try:
                 while True:
-                    while len(in_flight) < self.write.max_parallel:
+                    while len(in_flight) < width.now:
                         rows = self._next(after)
                         if not rows:
                             break
@@ -69,6 +71,7 @@ class Delivery:
                     done, _ = wait(in_flight, return_when=FIRST_COMPLETED)
                     for future in done:
                         self._hear(future, in_flight.pop(future))
+                        width.heard()
             except P2CError:
                 # What is still on its way is heard out, so that as little as possible stays in doubt.
                 for future, items in in_flight.items():
@@ -76,7 +79,7 @@ class Delivery:
                         self._hear(future, items)
                 raise
 
-    def _next(self, after: int) -> list[PlanRow]:
+    def _next(self, after: int, limit: int | None = None) -> list[PlanRow]:
         return plan_rows.next_rows(
             self.connection,
             self.assignment.run_id,
@@ -84,7 +87,7 @@ class Delivery:
             self.assignment.envs,
             json.dumps(self.client.EMPTY),
             after,
-            self.write.batch_size,
+            limit or self.write.batch_size,
         )
 
     def _submit(self, pool: ThreadPoolExecutor, items: Sequence[Item]) -> Future[list[Answer]]:
@@ -92,7 +95,7 @@ class Delivery:
         self._mark(items)
         self.tally.operations += len(items)
         operations = [item.operation(self.write) for item in items]
-        return pool.submit(self.client.write, operations, self.lease.terms.deadline)
+        return pool.submit(self.client.write, operations, self.lease.terms.deadline, self.write.bulk)
 
     def _mark(self, items: Sequence[Item]) -> None:
         """Write down, before anything leaves, that these rows are on their way."""
@@ -132,12 +135,15 @@ class Delivery:
         plan_rows.put_aside(self.connection, self.assignment.run_id, aside)
         for _, state, _ in aside:
             self.tally.count(state)
-        asks_first = self.write.id or self.write.assigned
-        look_up = [item for item in items if item.creating and (asks_first or item.row.confirm)]
+        look_up = [item for item in items if item.creating and self._asks_first(item)]
         if not look_up:
             return items
         left = self._adopt(look_up) + [item for item in items if item not in look_up]
         return sorted(left, key=lambda item: item.row.seq)
+
+    def _asks_first(self, item: Item) -> bool:
+        """Whether a create has to be looked for before it is sent: it would not be refused if it existed."""
+        return bool(self.write.id or self.write.assigned or item.row.confirm)
 
     def _referred(self, rows: Sequence[PlanRow]) -> dict[references.Reference, str]:
         wanted = {ref for row in rows for ref in references.wanted(row.changes, row.target_key, row.answer)}
@@ -279,7 +285,7 @@ class Delivery:
             items = again
             try:
                 answers = self.client.write(
-                    [i.operation(self.write) for i in again], self.lease.terms.deadline
+                    [i.operation(self.write) for i in again], self.lease.terms.deadline, self.write.bulk
                 )
             except P2CError:
                 unsent = [item.outcome(Answer("unknown" if item.unsure else "not_run"), ()) for item in again]
