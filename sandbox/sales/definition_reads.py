@@ -47,7 +47,8 @@ class DefinitionReader:
         options = _options(call.query)
         if segments[-1] == "$count" and isinstance(found, list):
             counted = str(len(self._filtered(found, options, cast)))
-            return Reply(200, {"Content-Type": "text/plain; charset=utf-8"}, f"\ufeff{counted}".encode())
+            headers = {"Content-Type": "text/plain; charset=utf-8", "OData-Version": "4.0"}
+            return Reply(200, headers, counted.encode())
         context = f"{call.base}$metadata#{unquote(path)}"
         if isinstance(found, list):
             rows = self._filtered(found, options, cast)

@@ -215,7 +215,7 @@ def _totals(total: int, asked: frozenset[str]) -> dict[str, Any]:
 
 
 def _count(rows: list[Row]) -> Reply:
-    text = "\ufeff" + str(min(len(rows), LARGEST_COUNT))
+    text = str(min(len(rows), LARGEST_COUNT))
     return Reply(
         200, {"Content-Type": "text/plain; charset=utf-8", "OData-Version": "4.0"}, text.encode("utf-8")
     )

@@ -102,7 +102,7 @@ class Tracker:
             raise errors.bad_query(f"A count of changes needs {_TOKEN}.")
         changes, since = self._in_order(entity), self._since(options.values[_TOKEN])
         versions = (changes.row_versions, changes.deleted_versions)
-        text = "\ufeff" + str(sum(len(v) - bisect_right(v, since) for v in versions))
+        text = str(sum(len(v) - bisect_right(v, since) for v in versions))
         headers = {"Content-Type": "text/plain; charset=utf-8", "OData-Version": "4.0"}
         return Reply(200, headers, text.encode("utf-8"))
 
