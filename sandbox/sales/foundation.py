@@ -4,6 +4,7 @@ and the unit's default team."""
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 
 from sandbox.clock import Clock
 from sandbox.description import Fields
@@ -15,12 +16,20 @@ USER = "b0000000-0000-4000-8000-000000000002"
 TEAM = "b0000000-0000-4000-8000-000000000003"
 
 
-def lay_foundation(store: Store, clock: Clock, client_id: str) -> None:
-    """Make the organisation, its root business unit with the default team, and the application user, once."""
+def user_of(client_id: str, is_first: bool) -> str:
+    """The id of the application user that stands for a client."""
+    return USER if is_first else str(uuid.uuid5(uuid.UUID(USER), client_id))
+
+
+def lay_foundation(store: Store, clock: Clock, client_ids: Sequence[str]) -> None:
+    """Make the organisation, its root business unit with the default team, and an application user for each
+    client, once."""
     now = clock.stamp()
     stamps: Fields = {"createdon": now, "modifiedon": now}
     if not len(store.tables["organizations"]):
-        _lay_organization(store, stamps, client_id)
+        _lay_organization(store, stamps)
+    for client_id in client_ids:
+        _lay_user(store, stamps, client_id, user_of(client_id, client_id == client_ids[0]))
     if not len(store.tables["teams"]):
         team: Fields = {
             "teamid": TEAM,
@@ -33,7 +42,7 @@ def lay_foundation(store: Store, clock: Clock, client_id: str) -> None:
     store.flush()
 
 
-def _lay_organization(store: Store, stamps: Fields, client_id: str) -> None:
+def _lay_organization(store: Store, stamps: Fields) -> None:
     with store.transaction() as tx:
         put(
             tx,
@@ -50,21 +59,23 @@ def _lay_organization(store: Store, stamps: Fields, client_id: str) -> None:
             "businessunits",
             {**stamps, "businessunitid": BUSINESS_UNIT, "name": "sandbox", "isdisabled": False},
         )
-        put(
-            tx,
-            "systemusers",
-            {
-                **store.tables["systemusers"].entity.defaults,
-                **stamps,
-                "systemuserid": USER,
-                "_businessunitid_value": BUSINESS_UNIT,
-                "fullname": f"# {client_id}",
-                "lastname": client_id,
-                "domainname": f"{client_id}@sandbox.example",
-                "applicationid": str(uuid.uuid5(uuid.NAMESPACE_URL, client_id)),
-                "accessmode": 4,
-            },
-        )
+
+
+def _lay_user(store: Store, stamps: Fields, client_id: str, user: str) -> None:
+    if store.tables["systemusers"].get(user) is not None:
+        return
+    is_guid = len(client_id) == 36 and client_id.count("-") == 4
+    fields: Fields = {
+        "systemuserid": user,
+        "_businessunitid_value": BUSINESS_UNIT,
+        "fullname": f"# {client_id}",
+        "lastname": client_id,
+        "domainname": f"{client_id}@sandbox.example",
+        "applicationid": client_id.lower() if is_guid else str(uuid.uuid5(uuid.NAMESPACE_URL, client_id)),
+        "accessmode": 4,
+    }
+    with store.transaction() as tx:
+        put(tx, "systemusers", {**store.tables["systemusers"].entity.defaults, **stamps, **fields})
 
 
 def organization_id(store: Store) -> str:
