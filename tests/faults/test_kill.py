@@ -30,7 +30,9 @@ def assert_delivered_once(world) -> None:
     )
     assert sorted(said) == sorted((row["CustomerAccount"], row["OrganizationName"]) for row in rows)
     assert len({row["PartyNumber"] for row in rows}) == len(rows)
-    unfinished = "select write, state, sentence, count(*) from sync.ledger where state <> 'accepted' group by 1, 2, 3"
+    unfinished = (
+        "select write, state, sentence, count(*) from sync.ledger where state <> 'accepted' group by 1, 2, 3"
+    )
     assert world.sql(unfinished) == []
 
 

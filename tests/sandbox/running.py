@@ -23,7 +23,6 @@ class Client:
         self.url, self.root, self.tenant = url, root, tenant
         self.trust = authority or True
         self.session = requests.Session()
-        self.session.verify = self.trust
         self.session.headers["Authorization"] = f"Bearer {self.token()}"
 
     def ask_token(self, **changes):
@@ -48,7 +47,7 @@ class Client:
         if body is not None:
             data = json.dumps(body).encode()
             named.setdefault("Content-Type", "application/json")
-        return self.session.request(method, url, data=data, headers=named, timeout=30)
+        return self.session.request(method, url, data=data, headers=named, timeout=30, verify=self.trust)
 
     def get(self, path, **headers):
         return self.call("GET", path, **headers)
@@ -90,6 +89,7 @@ class Client:
             data=body.encode(),
             headers={"Content-Type": "multipart/mixed; boundary=batch_x", **named},
             timeout=60,
+            verify=self.trust,
         )
 
     def spoil(self, *rules) -> list[dict]:
