@@ -78,6 +78,7 @@ def assemble(settings: Settings, desk: TokenDesk) -> Systems:
         service.faults = FaultLayer(service.name, board, desk, log, clock, _type_of(service.entities))
         front = Front(service, desk, log, clock, service.faults, settings.access.transport)
         admin = Admin(settings, service.name, stores[service.name], log, clock, loader, desk, board)
+        admin.more = getattr(service, "administer", None)
         secret = settings.access.identity_header or settings.client_secret
         identity = IdentityRoutes(desk, assertions, service.name, secret)
         applications.append(application(front, admin.handle, identity.routes(front.endpoint)))

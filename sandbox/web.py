@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -21,6 +22,7 @@ from sandbox.tokens import TokenDesk
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 SMALLEST_ZIPPED = 1024
+REQUEST_IDS = {"sales": "x-ms-service-request-id", "finops": "ms-dyn-aid"}
 _HOST = re.compile(r"[\w.-]+(:\d{1,5})?|\[[0-9a-f:.]+\](:\d{1,5})?")
 
 
@@ -30,7 +32,7 @@ class Call:
 
     `path` is the percent-encoded path under the service root, `root` the scheme and authority the caller
     used, `headers` have lower-case names. `fields` is filled with the names in the body, for the request log.
-    `client_id` is the application that calls.
+    `prefix` is the service's own path, where it has several; `client_id` is the application that calls.
     """
 
     method: str
@@ -41,7 +43,13 @@ class Call:
     root: str
     in_batch: bool = False
     fields: tuple[str, ...] = ()
+    prefix: str = ""
     client_id: str = ""
+
+    @property
+    def base(self) -> str:
+        """The service root in the words of the caller: scheme, authority and path."""
+        return self.root + self.prefix
 
 
 @dataclass(slots=True)
@@ -122,6 +130,7 @@ class Front:
         self._clock = clock
         self._faults = faults
         self._transport = transport
+        self._unguarded: tuple[str, ...] = getattr(service, "unguarded", ())  # prefixes without tokens
 
     async def serve(self, request: Request) -> Response:
         """Answer a request on the service."""
@@ -184,31 +193,42 @@ class Front:
         service, path = self._service, arrived.path
         prefix = next((p for p in service.prefixes if path.startswith(p) or path == p[:-1]), "")
         fields: tuple[str, ...] = ()
-        root = root_of(request)
         if not prefix:
             reply = Reply(404, {"Content-Type": "text/html"}, b"<html><body>404 - not found</body></html>")
         elif arrived.method == "OPTIONS":
             reply = Reply(204, {"Allow": ", ".join(METHODS)})
         else:
-            authorization = request.headers.get("authorization", "")
-            client = self._desk.holder(authorization, service.name)
-            if client is None:
-                self._desk.audiences.learn(service.name, root)
-                reply = Reply(401, {"WWW-Authenticate": self._desk.challenge(authorization, root)})
-            elif not client.has_user:
-                reply = _no_user(service.name)
-            else:
-                method = "GET" if arrived.method == "HEAD" else arrived.method
-                call = Call(
-                    method, path[len(prefix) :], arrived.query, _headers(request), body, root,
-                    client_id=client.client_id,
-                )  # fmt: skip
-                reply, fields = service.handle(prefix, call), call.fields
-                service.flush()
+            reply, fields = self._guarded(request, prefix, body, arrived)
+        reply.headers.setdefault(REQUEST_IDS[service.name], str(uuid.uuid4()))
         self._log.add(
             arrived.method, path, arrived.query, reply.status, fields, reply.operations, arrived.faults
         )
         return reply
+
+    def _guarded(
+        self, request: Request, prefix: str, body: bytes, arrived: Arrived
+    ) -> tuple[Reply, tuple[str, ...]]:
+        """The service's answer to a caller whose token opens it, and the names of the fields in the body."""
+        service, root = self._service, root_of(request)
+        authorization = request.headers.get("authorization", "")
+        client = self._desk.holder(authorization, service.name)
+        if client is None and prefix not in self._unguarded:
+            self._desk.audiences.learn(service.name, root)
+            return Reply(401, {"WWW-Authenticate": self._desk.challenge(authorization, root)}), ()
+        if client is not None and not client.has_user:
+            return _no_user(service.name), ()
+        call = Call(
+            "GET" if arrived.method == "HEAD" else arrived.method,
+            arrived.path[len(prefix) :],
+            arrived.query,
+            _headers(request),
+            body,
+            root,
+            client_id=client.client_id if client else "",
+        )
+        reply = service.handle(prefix, call)
+        service.flush()
+        return reply, call.fields
 
 
 def application(front: Front, admin: AdminHandler, more: list[Route]) -> Starlette:

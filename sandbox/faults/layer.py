@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from email.utils import format_datetime
 
@@ -109,6 +110,8 @@ def _instead(rules: list[Rule], exchange: Exchange) -> Reply | None:
 
 
 def _spoiled(rules: list[Rule], exchange: Exchange, reply: Reply) -> Reply:
+    """The answer after all effects; they get a copy, because a service may keep its own."""
+    reply = replace(reply, headers=dict(reply.headers))
     for rule in rules:
         for effect in rule.effects:
             reply = effect.after(exchange, reply)
