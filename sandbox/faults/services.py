@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from sandbox.faults.layer import FaultLayer
 from sandbox.finops import errors as finops_errors
@@ -20,7 +21,7 @@ class _SalesPart(sales_errors.Refused):
         super().__init__(reply.status, "", "")
         self._reply = reply
 
-    def reply(self) -> Reply:
+    def reply(self, *_: Any, **__: Any) -> Reply:
         return self._reply
 
 
@@ -31,7 +32,7 @@ class _FinopsPart(finops_errors.Refused):
         super().__init__(reply.status, "")
         self._reply = reply
 
-    def reply(self, in_batch: bool) -> Reply:
+    def reply(self, *_: Any, **__: Any) -> Reply:
         return self._reply
 
 
