@@ -43,11 +43,14 @@ sandbox: install ## serve the stand-ins of both systems in the foreground
 	@$(IN_VENV) local sandbox $(if $(DATA),--data "$(DATA)") $(if $(ACCOUNTS),--accounts $(ACCOUNTS)) \
 		$(if $(PRODUCTS),--products $(PRODUCTS))
 
+# Two files of tests at a time: more would share the processors with their own Postgres, Airflow and stand-ins.
+PYTEST := pytest --numprocesses 2 --dist loadfile
+
 test: install ## the tests that take a few seconds each (ARGS=... goes to pytest)
-	@$(IN_VENV) pytest -m "not slow" $(ARGS)
+	@$(IN_VENV) $(PYTEST) -m "not slow" $(ARGS)
 
 test-all: install ## every test
-	@$(IN_VENV) pytest $(ARGS)
+	@$(IN_VENV) $(PYTEST) $(ARGS)
 
 lint: install ## ruff, mypy, sqlfluff
 	@$(IN_VENV) ruff check .

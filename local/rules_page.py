@@ -23,7 +23,7 @@ from local.paths import Paths
 
 PAGE = Path("docs") / "rules.md"
 CATALOGUE = Path("dbt_project") / "seeds" / "rules.csv"
-MARKED = ("tests/dbt", "tests/delivery", "tests/flows")
+MARKED = ("tests/flows", "tests/dbt", "tests/delivery")
 _HERE = "P2C_RULE_MARKS"
 _EFFECTS = {"block": "held", "exclude": "left out", "warn": "sent, and told"}
 

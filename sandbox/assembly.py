@@ -6,7 +6,7 @@ import gc
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from sandbox import samples
 from sandbox.admin import Admin
@@ -24,6 +24,7 @@ from sandbox.loading import Loader
 from sandbox.request_log import RequestLog
 from sandbox.sales.entities import sales_entities
 from sandbox.sales.foundation import lay_foundation as lay_sales
+from sandbox.sales.limits import ProtectedFront
 from sandbox.settings import Settings, SettingsError
 from sandbox.store.store import Store
 from sandbox.tokens import TokenDesk
@@ -34,7 +35,7 @@ from sandbox.web import Front, application
 class Systems:
     """The applications of Sales and of F&O, in this order, and their stores."""
 
-    applications: tuple[Starlette, ...]
+    applications: tuple[ASGIApp, ...]
     stores: Mapping[str, Store]
 
     def close(self) -> None:
@@ -49,7 +50,7 @@ def assemble(settings: Settings, desk: TokenDesk) -> Systems:
     """
     clock = Clock()
     try:
-        sales = sales_entities(settings.alternate_keys)
+        sales = sales_entities(settings.alternate_keys, settings.sales)
     except ValueError as error:
         raise SettingsError(str(error)) from None
     finops = finops_entities()
@@ -68,11 +69,11 @@ def assemble(settings: Settings, desk: TokenDesk) -> Systems:
     gc.collect()
     gc.freeze()
     services = (
-        FaultySales(sales, stores["sales"], clock),
+        FaultySales(sales, stores["sales"], clock, settings.sales),
         FaultyFinops(finops, stores["finops"], settings.default_company, clock, settings.finops),
     )
     assertions = Assertions()
-    applications = []
+    applications: list[ASGIApp] = []
     for service in services:
         log, board = RequestLog(), FaultBoard()
         service.faults = FaultLayer(service.name, board, desk, log, clock, _type_of(service.entities))
@@ -81,7 +82,10 @@ def assemble(settings: Settings, desk: TokenDesk) -> Systems:
         admin.more = getattr(service, "administer", None)
         secret = settings.access.identity_header or settings.client_secret
         identity = IdentityRoutes(desk, assertions, service.name, secret)
-        applications.append(application(front, admin.handle, identity.routes(front.endpoint)))
+        served: ASGIApp = application(front, admin.handle, identity.routes(front.endpoint))
+        if isinstance(service, FaultySales):
+            served = ProtectedFront(served, settings.sales.limits, clock, log, desk.client_of)
+        applications.append(served)
     return Systems(tuple(applications), stores)
 
 

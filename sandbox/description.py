@@ -11,6 +11,7 @@ import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 SCHEMAS = Path(__file__).parent / "schemas"
@@ -73,17 +74,19 @@ class Field:
     navigation: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     state_of: Mapping[int, int] = field(default_factory=dict)
     empty: Wire = None
+    is_copy: bool = False
 
     @property
     def is_lookup(self) -> bool:
         return bool(self.targets)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Entity:
     """One table of Sales or one data entity of F&O.
 
-    `type_name` is the logical name (Sales) or the entity type (F&O), `label` what messages call it.
+    `type_name` is the logical name (Sales) or the entity type (F&O), `label` what messages call it. The last three
+    say what a table of Sales can do beside plain reads and writes.
     """
 
     system: str
@@ -97,6 +100,9 @@ class Entity:
     alternate_keys: tuple[tuple[str, ...], ...] = ()
     unique: tuple[tuple[str, ...], ...] = ()
     defaults: Mapping[str, Wire] = field(default_factory=dict)
+    change_tracking: bool = False
+    optimistic_concurrency: bool = False
+    bulk_actions: bool = False
 
     def key_of(self, fields: Mapping[str, Wire]) -> Key:
         """The storage key: the lower-case GUID of a Sales row, or the normalised tuple of F&O
@@ -106,9 +112,14 @@ class Entity:
         return tuple(fold(str(fields.get(name, ""))) for name in self.key_fields)
 
     @property
-    def navigation(self) -> dict[str, Field]:
+    def navigation(self) -> Mapping[str, Field]:
         """Every navigation property of the entity with the lookup that it writes."""
-        return {nav: f for f in self.fields.values() for nav in f.navigation}
+        return _navigation_of(self)
+
+
+@cache
+def _navigation_of(entity: Entity) -> Mapping[str, Field]:
+    return {nav: f for f in entity.fields.values() for nav in f.navigation}
 
 
 def fold(text: str) -> str:
@@ -197,6 +208,7 @@ def _sales_field(row: dict[str, str]) -> Field:
         state_of=state_of,
         targets=targets,
         navigation=navigation,
+        is_copy=writable.startswith("yes (derived from"),
     )
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from sandbox import tls
 from sandbox.announcement import announcement, write_card
@@ -110,7 +110,7 @@ def sole_use(home: Path) -> Iterator[None]:
         yield
 
 
-def _config(app: Starlette, certificate: Certificate | None) -> uvicorn.Config:
+def _config(app: ASGIApp, certificate: Certificate | None) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http=Connection,

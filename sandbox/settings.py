@@ -11,6 +11,7 @@ from pathlib import Path
 from sandbox.access import Access, read_access
 from sandbox.finops.parameters import Parameters
 from sandbox.identity.clients import Client
+from sandbox.sales.options import SalesOptions, add_arguments, options_of
 
 TENANT_ID = "00000000-0000-4000-8000-000000000001"
 CLIENT_ID = "sandbox"
@@ -43,6 +44,7 @@ class Settings:
     default_company: str = "usmf"
     alternate_keys: Mapping[str, tuple[tuple[str, ...], ...]] | None = None
     finops: Parameters = field(default_factory=Parameters)
+    sales: SalesOptions = field(default_factory=SalesOptions)
     access: Access = field(default_factory=Access)
 
     def clients(self) -> tuple[Client, ...]:
@@ -94,6 +96,7 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.
     parser.add_argument(
         "--delivery-date-control", action="store_true", help="F&O refuses shipping dates in the past"
     )
+    add_arguments(parser)
     given = parser.parse_args(arguments)
     if given.data is not None and not given.data.is_dir():
         raise SettingsError(
@@ -122,6 +125,7 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.
             delivery_date_control=given.delivery_date_control,
         ),
         access=_access(environment),
+        sales=options_of(given),
     )
 
 

@@ -91,6 +91,11 @@ class TokenDesk:
             return None
         return issued.client if self.audiences.belongs(issued.audience, system) else None
 
+    def client_of(self, authorization: str) -> str:
+        """The id of the client whose token the Authorization header holds; nothing for an unknown one."""
+        issued = self._issued.get(authorization.partition(" ")[2].strip())
+        return issued.client.client_id if issued else ""
+
     def challenge(self, authorization: str, root: str) -> str:
         """The WWW-Authenticate header of a 401 (its details are assumed)."""
         authorize = f"{root}/{self.tenant}/oauth2/authorize"

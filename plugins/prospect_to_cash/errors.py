@@ -29,5 +29,17 @@ class Misconfigured(P2CError):
     """Nothing will work before a person changes something: stop and say what."""
 
 
+class Refused(Misconfigured):
+    """The service refuses a question for good, with this status."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Expired(Unavailable):
+    """The service no longer knows the place from which a read should go on: begin anew."""
+
+
 class Stopped(P2CError):
     """What a run is about to do is so much that a person has to release it: stop and say what it saw."""

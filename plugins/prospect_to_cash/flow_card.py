@@ -43,7 +43,8 @@ class Read:
 
     ``key`` are the fields that identify a record; ``changed_at`` is the timestamp that strategy
     ``window`` filters on; ``version`` a field whose number only grows; ``every`` the cadence of
-    full reads (``None``: at every run); ``select`` the fields that staging reads. A read with ``when``,
+    full reads (``None``: at every run); ``expires`` how long the source keeps what strategy ``delta``
+    asks for; ``select`` the fields that staging reads. A read with ``when``,
     such as ``{company_from: business_unit}``, is made only where the installation's vars say so.
     """
 
@@ -56,6 +57,7 @@ class Read:
     every: timedelta | None = None
     overlap: timedelta = timedelta(minutes=5)
     lag: timedelta = timedelta(0)
+    expires: timedelta = timedelta(days=7)
     page_size: int | None = None
     filter: str | None = None
     select: tuple[str, ...] = ()
@@ -73,7 +75,8 @@ class Write:
 
     ``key`` are the properties by which an existing record is found, ``id`` the property that
     holds a GUID key (Sales only), ``creates`` false means that the record must exist already,
-    ``read_back`` the properties of a created record that are kept beside its identity.
+    ``read_back`` the properties of a created record that are kept beside its identity. ``max_parallel`` is the most
+    requests on their way at once, ``bulk`` whether bulk actions are used where the target offers them.
     ``assigned`` are key properties that the target assigns where they are left out, ``find_by`` the
     body's properties by which such a record is found again, and ``find_only`` what it must say to be ours. ``gone`` says
     what becomes of a part that its document has no more: ``delete``, a body such as
@@ -90,6 +93,7 @@ class Write:
     creates: bool = True
     max_parallel: int = 1
     batch_size: int = 100
+    bulk: bool = True
     read_back: tuple[str, ...] = ()
     assigned: tuple[str, ...] = ()
     find_by: tuple[str, ...] = ()
@@ -273,12 +277,14 @@ def _own_sources(entity: str, said: object) -> list[object]:
 
 def _read(where: str, entry: object, columns: Mapping[str, Mapping[str, tuple[str, ...]]]) -> Read:
     said = _entry(where, entry, Read, without=frozenset({"select"}))
-    for name in ("every", "overlap", "lag"):
+    for name in ("every", "overlap", "lag", "expires"):
         if name in said:
             said[name] = _duration(where, name, said[name])
     read = Read(**said)
     if read.strategy == "window" and not read.changed_at:
         raise CardError(f"{where}: strategy 'window' needs 'changed_at', the field with the time of change.")
+    if read.strategy == "delta":
+        _check_delta(where, read)
     select = columns[read.system].get(read.name, ())
     if not select:
         raise CardError(
@@ -288,6 +294,16 @@ def _read(where: str, entry: object, columns: Mapping[str, Mapping[str, tuple[st
     needed = [*read.key, *filter(None, [read.changed_at, read.version])]
     wanted = tuple(dict.fromkeys([*needed, *select]))
     return Read(**{**said, "select": wanted})
+
+
+def _check_delta(where: str, read: Read) -> None:
+    """Change tracking is Dataverse's, takes no filter and names a deleted record by its GUID alone."""
+    if read.system != "sales" or len(read.key) != 1:
+        raise CardError(f"{where}: strategy 'delta' is for tables of sales with one key field, their GUID.")
+    if read.filter:
+        raise CardError(f"{where}: strategy 'delta' takes no 'filter'; leave it out, or use 'window'.")
+    if not read.changed_at:
+        raise CardError(f"{where}: strategy 'delta' needs 'changed_at' too; backfills go by it.")
 
 
 def _share(where: str, name: str, said: Mapping[str, object], default: float) -> float:

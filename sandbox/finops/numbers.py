@@ -8,6 +8,7 @@ that are held as text, those of more than 15 digits.)
 from __future__ import annotations
 
 import json
+import re
 from decimal import ROUND_HALF_UP, Context, Decimal, localcontext
 from typing import Any
 
@@ -18,6 +19,7 @@ from sandbox.description import Wire
 _MOST_DIGITS = 32  # of a real in F&O's tables, numeric(32, 16)
 _WIDEST_INT = 2**63
 _EXACT = Context(prec=100)
+_DIGITS = re.compile(r"-?\d+(?:\.\d+)?")
 
 
 def parse_json(text: bytes) -> Any:
@@ -59,8 +61,10 @@ def added(total: Wire, *changes: Decimal) -> Wire:
 
 
 def shown(value: Wire) -> Any:
-    """A decimal as JSON writes it."""
-    return orjson.Fragment(value) if isinstance(value, str) else value
+    """A decimal as JSON writes it; what is no number (only planted rows hold such) leaves as text."""
+    if isinstance(value, str):
+        return orjson.Fragment(value) if _DIGITS.fullmatch(value) else value
+    return value
 
 
 def _refuse(text: str) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sandbox.description import Key
-from sandbox.odata_subset.filter_parser import Compare, Junction, Literal, Node, Property, QueryFunction
+from sandbox.odata_subset.filter_tree import Compare, Junction, Literal, Node, Property, QueryFunction
 from sandbox.store.table import Table
 
 _NEVER_INDEXED = {"dataAreaId"}  # too few distinct values to narrow anything

@@ -4,89 +4,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 
-
-class FilterError(ValueError):
-    """The text is no filter that the system understands; the message is what the system would answer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Property:
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Literal:
-    """A constant. `kind`: string, number, boolean, null, guid, datetime (also plain dates) or enum.
-
-    `value` of an enum literal is the member name and `enum_type` its qualified type.
-    """
-
-    kind: str
-    value: str | int | float | bool | None
-    enum_type: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Arithmetic:
-    operator: str
-    left: Operand
-    right: Operand
-
-
-@dataclass(frozen=True, slots=True)
-class Compare:
-    operator: str
-    left: Operand
-    right: Operand
-
-
-@dataclass(frozen=True, slots=True)
-class Junction:
-    """`and` or `or` over two or more parts."""
-
-    operator: str
-    parts: tuple[Node, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Not:
-    part: Node
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A function with positional arguments: contains, startswith, endswith."""
-
-    name: str
-    arguments: tuple[Operand, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class QueryFunction:
-    """A `Microsoft.Dynamics.CRM.*` function with named arguments; lists are tuples of texts."""
-
-    name: str
-    arguments: Mapping[str, Literal | tuple[Literal, ...]]
-
-
-Operand = Property | Literal | Arithmetic
-Node = Compare | Junction | Not | Call | QueryFunction
-
-_TOKEN = re.compile(
-    r"""\s*(?:
-      (?P<string>'(?:[^']|'')*')
-    | (?P<datetime>\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d))?(?![\w-]))
-    | (?P<guid>[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12})
-    | (?P<number>-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w]))
-    | (?P<alias>@\w+)
-    | (?P<name>[A-Za-z_][\w.]*)
-    | (?P<mark>[(),=\[\]])
-    )""",
-    re.VERBOSE,
+from sandbox.odata_subset.filter_tokens import Token, tokens_of
+from sandbox.odata_subset.filter_tree import (
+    Arithmetic,
+    Call,
+    Compare,
+    FilterError,
+    Junction,
+    Lambda,
+    Literal,
+    Node,
+    Not,
+    Operand,
+    Property,
+    QueryFunction,
 )
+
+__all__ = ["FilterError", "parse_filter"]
+
+_DEEPEST = 50  # brackets in brackets; the services stop at some depth too, which one is assumed
+_QUERY_FUNCTIONS = "Microsoft.Dynamics.CRM."
 _COMPARE = {"eq", "ne", "gt", "ge", "lt", "le"}
 _SUM = {"add", "sub"}
 _PRODUCT = {"mul", "div", "divby", "mod"}
@@ -94,44 +33,28 @@ _PRODUCT = {"mul", "div", "divby", "mod"}
 
 def parse_filter(text: str, aliases: Mapping[str, str] | None = None) -> Node:
     """The tree of a filter. Raises FilterError with a sentence when it cannot be read."""
-    parser = _Parser(text, aliases or {})
-    node = parser.disjunction()
-    parser.end()
-    return node
+    return _Parser(text, aliases or {}).whole()
 
 
 class _Parser:
+    """Reads by falling precedence: or, and, not, comparison, sum, product, brackets."""
+
     def __init__(self, text: str, aliases: Mapping[str, str]) -> None:
         self._text = text
-        self._aliases = aliases
-        self._tokens = self._scan(text)
+        self._tokens = tokens_of(text, aliases)
         self._at = 0
+        self._depth = 0
 
-    def _scan(self, text: str) -> list[tuple[str, str]]:
-        tokens: list[tuple[str, str]] = []
-        position, length = 0, len(text.rstrip())
-        while position < length:
-            found = _TOKEN.match(text, position)
-            if found is None:
-                raise FilterError(
-                    f"Syntax error: character '{text[position]}' is not valid at position "
-                    f"{position} in '{text}'."
-                )
-            kind = found.lastgroup or ""
-            value = found[kind]
-            if kind == "alias":
-                if value not in self._aliases:
-                    raise FilterError(f"The parameter alias '{value}' has no value in the query.")
-                tokens.extend(self._scan(self._aliases[value]))
-            else:
-                tokens.append((kind, value))
-            position = found.end()
-        return tokens
+    def whole(self) -> Node:
+        node = self._node(self._disjunction())
+        if self._peek()[0] != "end":
+            raise FilterError(f"Syntax error: '{self._peek()[1]}' is not expected in '{self._text}'.")
+        return node
 
-    def _peek(self) -> tuple[str, str]:
+    def _peek(self) -> Token:
         return self._tokens[self._at] if self._at < len(self._tokens) else ("end", "")
 
-    def _next(self) -> tuple[str, str]:
+    def _next(self) -> Token:
         token = self._peek()
         self._at += 1
         return token
@@ -153,102 +76,97 @@ class _Parser:
             return value
         return ""
 
-    def end(self) -> None:
-        if self._peek()[0] != "end":
-            raise FilterError(f"Syntax error: '{self._peek()[1]}' is not expected in '{self._text}'.")
+    def _deeper(self) -> None:
+        self._depth += 1
+        if self._depth > _DEEPEST:
+            raise FilterError("The node count limit of the filter has been exceeded: it is nested too deep.")
 
-    def disjunction(self) -> Node:
-        parts = [self._conjunction()]
-        while self._word({"or"}):
-            parts.append(self._conjunction())
-        return parts[0] if len(parts) == 1 else Junction("or", tuple(parts))
-
-    def _conjunction(self) -> Node:
-        parts = [self._factor()]
-        while self._word({"and"}):
-            parts.append(self._factor())
-        return parts[0] if len(parts) == 1 else Junction("and", tuple(parts))
-
-    def _factor(self) -> Node:
-        if self._word({"not"}):
-            return Not(self._factor())
-        if self._peek() == ("mark", "("):
-            saved = self._at
-            self._next()
-            try:
-                node = self.disjunction()
-                self._expect(")")
-            except FilterError:
-                self._at = saved
-            else:
-                if self._peek()[1] not in _COMPARE | _SUM | _PRODUCT:
-                    return node
-                self._at = saved
-        kind, value = self._peek()
-        if (
-            kind == "name"
-            and self._at + 1 < len(self._tokens)
-            and self._tokens[self._at + 1] == ("mark", "(")
-        ):
-            return self._function(value)
-        left = self._sum()
-        operator = self._word(_COMPARE)
-        if not operator:
+    def _node(self, found: Node | Operand) -> Node:
+        if isinstance(found, Property | Literal | Arithmetic):
             unread = self._peek()[1] or "the end"
             raise FilterError(
                 f"Syntax error: a comparison operator is expected before {unread} in '{self._text}'."
             )
-        return Compare(operator, left, self._sum())
+        return found
 
-    def _function(self, name: str) -> Node:
-        self._at += 2
-        if name.startswith("Microsoft.Dynamics.CRM."):
-            named: dict[str, Literal | tuple[Literal, ...]] = {}
-            while not self._take(")"):
-                key = self._next()[1]
-                self._expect("=")
-                named[key] = self._list() if self._take("[") else self._literal()
-                self._take(",")
-            return QueryFunction(name.rpartition(".")[2], named)
-        arguments: list[Operand] = []
-        while not self._take(")"):
-            arguments.append(self._sum())
-            self._take(",")
-            if self._peek()[0] == "end":
-                raise FilterError(f"Syntax error: ')' expected in '{self._text}'.")
-        return Call(name, tuple(arguments))
+    def _operand(self, found: Node | Operand) -> Operand:
+        if not isinstance(found, Property | Literal | Arithmetic):
+            raise FilterError(f"Syntax error: a value is expected in '{self._text}', not a condition.")
+        return found
 
-    def _list(self) -> tuple[Literal, ...]:
-        values: list[Literal] = []
-        while not self._take("]"):
-            values.append(self._literal())
-            self._take(",")
-        return tuple(values)
+    def _disjunction(self) -> Node | Operand:
+        return self._joined("or", self._conjunction)
 
-    def _literal(self) -> Literal:
-        operand = self._primary()
-        if not isinstance(operand, Literal):
-            raise FilterError(f"Syntax error: a constant is expected in '{self._text}'.")
-        return operand
+    def _conjunction(self) -> Node | Operand:
+        return self._joined("and", self._factor)
 
-    def _sum(self) -> Operand:
+    def _joined(self, word: str, read: Callable[[], Node | Operand]) -> Node | Operand:
+        first = read()
+        if self._peek() != ("name", word):
+            return first
+        parts = [self._node(first)]
+        while self._word({word}):
+            parts.append(self._node(read()))
+        return Junction(word, tuple(parts))
+
+    def _factor(self) -> Node | Operand:
+        if self._peek() == ("name", "not"):
+            self._next()
+            self._deeper()
+            inner = self._node(self._factor())
+            self._depth -= 1
+            return Not(inner)
+        left = self._sum()
+        operator = self._word(_COMPARE)
+        if not operator:
+            return left
+        right = self._sum()
+        if not isinstance(left, Property | Literal | Arithmetic):
+            return self._truth(left, operator, right)
+        return Compare(operator, left, self._operand(right))
+
+    def _truth(self, node: Node, operator: str, right: Node | Operand) -> Node:
+        """`contains(...) eq true` and its like: the condition or its opposite."""
+        if operator not in ("eq", "ne") or not isinstance(right, Literal) or right.kind != "boolean":
+            raise FilterError(f"Syntax error: a condition is compared with true or false in '{self._text}'.")
+        return node if right.value is (operator == "eq") else Not(node)
+
+    def _sum(self) -> Node | Operand:
         left = self._product()
         while operator := self._word(_SUM):
-            left = Arithmetic(operator, left, self._product())
+            left = Arithmetic(operator, self._operand(left), self._operand(self._product()))
         return left
 
-    def _product(self) -> Operand:
+    def _product(self) -> Node | Operand:
         left = self._primary()
         while operator := self._word(_PRODUCT):
-            left = Arithmetic(operator, left, self._primary())
+            left = Arithmetic(operator, self._operand(left), self._operand(self._primary()))
         return left
 
-    def _primary(self) -> Operand:
+    def _primary(self) -> Node | Operand:
         kind, value = self._next()
         if kind == "mark" and value == "(":
-            inner = self._sum()
+            self._deeper()
+            inner = self._disjunction()
             self._expect(")")
+            self._depth -= 1
             return inner
+        if kind == "name":
+            return self._named(value)
+        return self._constant(kind, value)
+
+    def _named(self, value: str) -> Node | Operand:
+        if value in ("true", "false"):
+            return Literal("boolean", value == "true")
+        if value == "null":
+            return Literal("null", None)
+        if self._peek()[0] == "string" and "." in value:
+            return Literal("enum", self._next()[1][1:-1], value)
+        if self._take("("):
+            return self._function(value)
+        return Property(value)
+
+    def _constant(self, kind: str, value: str) -> Literal:
         if kind == "string":
             return Literal("string", value[1:-1].replace("''", "'"))
         if kind == "number":
@@ -257,12 +175,61 @@ class _Parser:
             return Literal("guid", value.lower())
         if kind == "datetime":
             return Literal("datetime", value)
-        if kind == "name":
-            if value in ("true", "false"):
-                return Literal("boolean", value == "true")
-            if value == "null":
-                return Literal("null", None)
-            if self._peek()[0] == "string" and "." in value:
-                return Literal("enum", self._next()[1][1:-1], value)
-            return Property(value)
         raise FilterError(f"Syntax error: '{value or 'the end'}' is not expected in '{self._text}'.")
+
+    def _function(self, name: str) -> Node:
+        path, _, last = name.rpartition("/")
+        if path and last in ("any", "all"):
+            return self._lambda(path, last)
+        if name.startswith(_QUERY_FUNCTIONS):
+            return self._query_function(name.removeprefix(_QUERY_FUNCTIONS))
+        arguments: list[Operand] = []
+        while not self._take(")"):
+            arguments.append(self._operand(self._sum()))
+            if not self._take(",") and self._peek() != ("mark", ")"):
+                raise FilterError(f"Syntax error: ')' expected in '{self._text}'.")
+        return Call(name, tuple(arguments))
+
+    def _lambda(self, path: str, quantifier: str) -> Node:
+        if self._take(")"):
+            if quantifier == "all":
+                raise FilterError(f"Syntax error: 'all' needs a condition in '{self._text}'.")
+            return Lambda(path, quantifier, "", None)
+        kind, variable = self._next()
+        if kind != "name" or "/" in variable:
+            raise FilterError(f"Syntax error: '{variable}' is no range variable in '{self._text}'.")
+        self._expect(":")
+        self._deeper()
+        part = self._node(self._disjunction())
+        self._depth -= 1
+        self._expect(")")
+        return Lambda(path, quantifier, variable, part)
+
+    def _query_function(self, name: str) -> Node:
+        named: dict[str, Literal | tuple[Literal, ...]] = {}
+        while not self._take(")"):
+            key = self._next()[1]
+            self._expect("=")
+            named[key] = self._list() if self._take("[") else self._text_constant()
+            if not self._take(",") and self._peek() != ("mark", ")"):
+                raise FilterError(f"Syntax error: ')' expected in '{self._text}'.")
+        return QueryFunction(name, named)
+
+    def _list(self) -> tuple[Literal, ...]:
+        values: list[Literal] = []
+        while not self._take("]"):
+            values.append(self._text_constant())
+            if not self._take(",") and self._peek() != ("mark", "]"):
+                raise FilterError(f"Syntax error: ']' expected in '{self._text}'.")
+        return tuple(values)
+
+    def _text_constant(self) -> Literal:
+        """A constant of a query function; texts in double quotes are taken too, as JSON has them."""
+        kind, value = self._next()
+        if kind == "quoted":
+            return Literal("string", value[1:-1].replace('""', '"'))
+        if kind == "name" and value in ("true", "false", "null"):
+            return Literal("null", None) if value == "null" else Literal("boolean", value == "true")
+        if kind == "name" and self._peek()[0] == "string" and "." in value:
+            return Literal("enum", self._next()[1][1:-1], value)
+        return self._constant(kind, value)

@@ -7,14 +7,16 @@ the table changes between pages the next page is evaluated anew, as a database w
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cmp_to_key
 from typing import Any
 
-from sandbox.description import Entity, Key, Wire, fold
+from sandbox.description import Entity, Fields, Key, Wire, fold
 from sandbox.odata_subset.candidates import candidate_keys
-from sandbox.odata_subset.filter_parser import FilterError, parse_filter
+from sandbox.odata_subset.filter_parser import parse_filter
 from sandbox.odata_subset.predicate import Dialect, compile_filter
+from sandbox.odata_subset.surroundings import Surroundings, located, value_of
+from sandbox.odata_subset.values import Test
 from sandbox.store.table import Row, Table
 
 _KEPT = 8
@@ -24,8 +26,9 @@ Order = list[tuple[str, bool]]
 class Matcher:
     """Evaluates queries against tables and keeps the newest results."""
 
-    def __init__(self, dialect: Dialect) -> None:
+    def __init__(self, dialect: Dialect, surroundings: Surroundings | None = None) -> None:
         self._dialect = dialect
+        self._surroundings = surroundings or Surroundings()
         self._kept: OrderedDict[tuple[object, ...], list[Row]] = OrderedDict()
 
     def rows(
@@ -33,17 +36,15 @@ class Matcher:
     ) -> list[Row]:
         """The matching rows in order. `scope` limits them to one company (lower case). Raises
         FilterError."""
-        for name, _ in order:
-            if name not in table.entity.fields:
-                type_name = f"{self._dialect.type_prefix}{table.entity.type_name}"
-                raise FilterError(f"Could not find a property named '{name}' on type '{type_name}'.")
+        readers = self.readers(table.entity, order)
         name = table.entity.set_name
-        identity = (name, table.revision, text, tuple(order), tuple(sorted(aliases.items())), scope)
+        state = self._surroundings.state() if self._reaches(text, order) else None
+        identity = (name, table.revision, text, tuple(order), tuple(sorted(aliases.items())), scope, state)
         rows = self._kept.get(identity)
         if rows is None:
             rows = self._evaluate(table, text, aliases, scope)
             if order:
-                rows = in_order(table.entity, rows, order)
+                rows = in_order(rows, order, readers)
             self._kept[identity] = rows
             for old in [k for k in self._kept if k[0] == name and k[1] != table.revision]:
                 del self._kept[old]
@@ -51,12 +52,35 @@ class Matcher:
                 self._kept.popitem(last=False)
         return rows
 
+    def among(
+        self, entity: Entity, rows: Iterable[Row], text: str, order: Order, aliases: Mapping[str, str]
+    ) -> list[Row]:
+        """Those of the rows that match, in order: for the rows of a collection. Raises FilterError."""
+        test = self.test(entity, text, aliases)
+        found = [row for row in rows if test is None or test(row.fields)]
+        return in_order(found, order, self.readers(entity, order)) if order else found
+
+    def test(self, entity: Entity, text: str, aliases: Mapping[str, str]) -> Test | None:
+        """The filter as a test of a row's fields; None when there is no filter. Raises FilterError."""
+        if not text:
+            return None
+        return compile_filter(parse_filter(text, aliases), entity, self._dialect, self._surroundings)
+
+    def readers(self, entity: Entity, order: Order) -> list[Callable[[Fields], Wire]]:
+        """For each column of an order, what reads it from a row. Raises FilterError for one that is not there."""
+        prefix = self._dialect.type_prefix
+        return [value_of(*located(entity, name, self._surroundings, prefix)) for name, _ in order]
+
+    def _reaches(self, text: str, order: Order) -> bool:
+        """Whether the result may depend on more than the table: on other rows or on the time."""
+        return "/" in text or "Dynamics.CRM." in text or any("/" in name for name, _ in order)
+
     def _evaluate(self, table: Table, text: str, aliases: Mapping[str, str], scope: str | None) -> list[Row]:
         rows: list[Row] | None = None
         test = None
         if text:
             node = parse_filter(text, aliases)
-            test = compile_filter(node, table.entity, self._dialect)
+            test = compile_filter(node, table.entity, self._dialect, self._surroundings)
             keys = candidate_keys(node, table)
             rows = None if keys is None else table.pick(keys)
         rows = table.rows() if rows is None else rows
@@ -65,12 +89,11 @@ class Matcher:
         return rows if test is None else [row for row in rows if test(row.fields)]
 
 
-def in_order(entity: Entity, rows: list[Row], order: Order) -> list[Row]:
+def in_order(rows: Iterable[Row], order: Order, readers: list[Callable[[Fields], Wire]]) -> list[Row]:
     """The rows sorted by the columns, nulls first, and by key where these are equal."""
     found = list(rows)
-    for name, descending in reversed(order):
-        empty = entity.fields[name].empty
-        found.sort(key=lambda row: sortable(row.fields.get(name, empty)), reverse=descending)
+    for (_, descending), read in zip(reversed(order), reversed(readers), strict=True):
+        found.sort(key=lambda row: sortable(read(row.fields)), reverse=descending)
     return found
 
 

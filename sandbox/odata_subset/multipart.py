@@ -7,9 +7,9 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
-from urllib.parse import urlsplit
 
-_BOUNDARY = re.compile(r'boundary=("?)([^";,\s]+)\1', re.IGNORECASE)
+_AUTHORITY = re.compile(r"^https?://[^/?]*", re.IGNORECASE)
+_BOUNDARY = re.compile(r'boundary=(?:"([^"]+)"|([^";,\s]+))', re.IGNORECASE)
 
 
 class BatchError(ValueError):
@@ -18,8 +18,8 @@ class BatchError(ValueError):
 
 @dataclass(slots=True)
 class Part:
-    """One request of a batch. `path` is percent-encoded and relative to the service root where
-    it can be."""
+    """One request of a batch. `path` is relative to the service root where it can be; path and query are as they
+    came, and that may be without percent encoding."""
 
     method: str
     path: str
@@ -46,16 +46,16 @@ class PartReply:
     content_id: str = ""
 
 
-def parse_batch(content_type: str, body: bytes, prefix: str) -> list[Part | ChangeSet]:
-    """The parts in order. `prefix` is the service's path (`/api/data/v9.2/`). Raises BatchError."""
+def parse_batch(content_type: str, body: bytes, *prefixes: str) -> list[Part | ChangeSet]:
+    """The parts in order. `prefixes` are the service's paths (`/api/data/v9.2/`). Raises BatchError."""
     found: list[Part | ChangeSet] = []
     for headers, content in _split(content_type, body):
         kind = headers.get("content-type", "").lower()
         if kind.startswith("multipart/mixed"):
-            inner = [_request(h, c, prefix) for h, c in _split(headers["content-type"], content)]
+            inner = [_request(h, c, prefixes) for h, c in _split(headers["content-type"], content)]
             found.append(ChangeSet(inner))
         elif kind.startswith("application/http"):
-            found.append(_request(headers, content, prefix))
+            found.append(_request(headers, content, prefixes))
         else:
             raise BatchError(
                 "A part of the batch has neither the content type application/http nor multipart/mixed."
@@ -67,11 +67,12 @@ def _split(content_type: str, body: bytes) -> Iterable[tuple[dict[str, str], byt
     boundary = _BOUNDARY.search(content_type)
     if boundary is None or not content_type.lower().startswith("multipart/mixed"):
         raise BatchError("The batch request must have the content type multipart/mixed with a boundary.")
-    mark = b"--" + boundary[2].encode("latin-1")
+    name = boundary[1] or boundary[2]
+    mark = b"--" + name.encode("utf-8")
     text = b"\n" + body
     pieces = re.split(rb"\r?\n" + re.escape(mark) + rb"(?=--|[ \t]*\r?\n)", text)
     if len(pieces) < 2 or not pieces[-1].startswith(b"--"):
-        raise BatchError(f"The batch request is not terminated by the boundary --{boundary[2]}--.")
+        raise BatchError(f"The batch request is not terminated by the boundary --{name}--.")
     for piece in pieces[1:-1]:
         yield _headers_and_body(piece.lstrip(b" \t").removeprefix(b"\r").removeprefix(b"\n"))
 
@@ -87,19 +88,20 @@ def _headers_and_body(piece: bytes) -> tuple[dict[str, str], bytes]:
     return headers, body
 
 
-def _request(outer: dict[str, str], content: bytes, prefix: str) -> Part:
+def _request(outer: dict[str, str], content: bytes, prefixes: tuple[str, ...]) -> Part:
     line, _, rest = content.lstrip(b"\r\n").partition(b"\n")
-    words = line.decode("utf-8", "replace").strip().split(" ")
-    if len(words) != 3 or not words[2].startswith("HTTP/"):
+    method, _, target = line.decode("utf-8", "replace").strip().partition(" ")
+    target, _, version = target.rpartition(" ")
+    if not target or not version.startswith("HTTP/"):
         raise BatchError(
             "A part of the batch does not begin with a request line such as 'GET accounts HTTP/1.1'."
         )
     headers, body = _headers_and_body(rest)
-    url = urlsplit(words[1])
-    path = url.path
-    path = path[len(prefix) :] if path.startswith(prefix) else path.lstrip("/")
+    path, _, query = _AUTHORITY.sub("", target.strip()).partition("?")
+    prefix = next((p for p in prefixes if path.startswith(p)), "")
+    path = path[len(prefix) :] if prefix else path.lstrip("/")
     content_id = outer.get("content-id") or headers.get("content-id") or ""
-    return Part(words[0].upper(), path, url.query, headers, body.strip(b"\r\n"), content_id)
+    return Part(method.upper(), path, query, headers, body.strip(b"\r\n"), content_id)
 
 
 def render_batch(answers: Iterable[PartReply | list[PartReply]]) -> tuple[str, bytes]:

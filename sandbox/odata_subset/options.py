@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from urllib.parse import unquote_plus
@@ -34,10 +35,17 @@ class Options:
         found = []
         for part in filter(None, (p.strip() for p in self.values.get("$orderby", "").split(","))):
             name, _, direction = part.partition(" ")
+            if name.startswith("@"):
+                name = self._alias(name)
             if direction.strip() not in ("", "asc", "desc"):
                 raise OptionError(f"Syntax error in $orderby: '{part}'.")
             found.append((name, direction.strip() == "desc"))
         return found
+
+    def _alias(self, name: str) -> str:
+        if name not in self.aliases:
+            raise OptionError(f"The parameter alias '{name}' has no value in the query.")
+        return self.aliases[name].strip()
 
     @property
     def count(self) -> bool:
@@ -51,7 +59,7 @@ class Options:
         text = self.values.get(name)
         if text is None:
             return None
-        if not text.isdigit():
+        if not re.fullmatch(r"[0-9]{1,9}", text):
             raise OptionError(f"Invalid value '{text}' for {name}: a non-negative whole number is expected.")
         return int(text)
 

@@ -4,29 +4,47 @@ from __future__ import annotations
 
 import re
 
-_ANY = {"contains": (".*", ".*"), "startswith": ("", ".*"), "endswith": (".*", "")}
+_ANY = {"contains": ("%", "%"), "startswith": ("", "%"), "endswith": ("%", "")}
 
 
 def like(text: str, function: str) -> re.Pattern[str]:
     """The pattern of contains, startswith or endswith in Dataverse, where `%`, `_` and `[...]` are
     wildcards."""
     before, after = _ANY[function]
-    out, position = [], 0
+    return _compiled(_joined(["".join(p) for p in _pieces(before + text + after)]))
+
+
+def _pieces(text: str) -> list[list[str]]:
+    """Patterns of single letters, in groups between the `%`."""
+    pieces: list[list[str]] = [[]]
+    position = 0
     while position < len(text):
         letter = text[position]
         closing = text.find("]", position + 1) if letter == "[" else -1
         if closing > position + 1:
-            out.append("[" + re.sub(r"([\\\[])", r"\\\1", text[position + 1 : closing]) + "]")
+            pieces[-1].append("[" + re.sub(r"([\\\[&|~])", r"\\\1", text[position + 1 : closing]) + "]")
             position = closing
+        elif letter == "%":
+            pieces.append([])
         else:
-            out.append({"%": ".*", "_": "."}.get(letter) or re.escape(letter))
+            pieces[-1].append("." if letter == "_" else re.escape(letter))
         position += 1
-    return _compiled(before + "".join(out) + after)
+    return pieces
+
+
+def _joined(pieces: list[str]) -> str:
+    """Groups with anything in between. All but the last take their first place for good, which finds the
+    same texts and never tries again, however many wildcards there are."""
+    first, *others = pieces
+    if not others:
+        return first
+    *middle, last = others
+    return first + "".join(f"(?>.*?{piece})" for piece in middle if piece) + ".*" + last
 
 
 def starred(text: str) -> re.Pattern[str]:
     """The pattern of an F&O `eq` whose value holds `*`."""
-    return _compiled(".*".join(re.escape(part) for part in text.split("*")) + " *")
+    return _compiled(_joined([re.escape(part) for part in text.split("*")]) + " *")
 
 
 def _compiled(pattern: str) -> re.Pattern[str]:

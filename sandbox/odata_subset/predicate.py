@@ -7,18 +7,18 @@ without a value (as the platform's own SQL for *not equal* does; assumed).
 from __future__ import annotations
 
 import operator
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.description import Entity, Field, Fields, Wire
-from sandbox.odata_subset.filter_parser import (
+from sandbox.description import Entity, Field, Fields
+from sandbox.odata_subset.filter_tree import (
     Arithmetic,
     Call,
     Compare,
     FilterError,
     Junction,
+    Lambda,
     Literal,
     Node,
     Not,
@@ -26,10 +26,12 @@ from sandbox.odata_subset.filter_parser import (
     Property,
     QueryFunction,
 )
+from sandbox.odata_subset.literals import LITERALS, check_types
 from sandbox.odata_subset.patterns import like, starred
-from sandbox.odata_subset.values import comparable_constant, reader, texts
+from sandbox.odata_subset.query_functions import query_function
+from sandbox.odata_subset.surroundings import Collection, Reach, Surroundings, located, value_of, walked
+from sandbox.odata_subset.values import Test, comparable_constant, reader, text_test
 
-Test = Callable[[Fields], bool]
 _COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
     "eq": operator.eq,
     "ne": operator.ne,
@@ -47,24 +49,6 @@ _ARITHMETIC: Mapping[str, Callable[[Any, Any], Any]] = {
     "divby": operator.truediv,
     "mod": operator.mod,
 }
-_LITERALS = {
-    "string": {"string"},
-    "integer": {"number"},
-    "decimal": {"number"},
-    "choice": {"number"},
-    "boolean": {"boolean"},
-    "guid": {"guid"},
-    "datetime": {"datetime"},
-    "enum": {"enum"},
-}
-_EDM_OF_LITERAL = {
-    "string": "Edm.String",
-    "number": "Edm.Int32",
-    "boolean": "Edm.Boolean",
-    "guid": "Edm.Guid",
-    "datetime": "Edm.DateTimeOffset",
-    "null": "Edm.Null",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +62,24 @@ class Dialect:
     star_in_eq: bool = False
 
 
-def compile_filter(node: Node, entity: Entity, dialect: Dialect) -> Test:
+def compile_filter(
+    node: Node, entity: Entity, dialect: Dialect, surroundings: Surroundings | None = None
+) -> Test:
     """A test of one row's fields. Raises FilterError for unknown properties, types that do not match and
     functions or operators that the system does not have."""
-    return _Compiler(entity, dialect).test(node)
+    return _Compiler(entity, dialect, surroundings or Surroundings()).test(node)
 
 
 class _Compiler:
-    def __init__(self, entity: Entity, dialect: Dialect) -> None:
+    """Inside a lambda `variable` names the row, and every path begins with it."""
+
+    def __init__(
+        self, entity: Entity, dialect: Dialect, surroundings: Surroundings, variable: str = ""
+    ) -> None:
         self._entity = entity
         self._dialect = dialect
+        self._surroundings = surroundings
+        self._variable = variable
 
     def test(self, node: Node) -> Test:
         if isinstance(node, Junction):
@@ -100,14 +92,41 @@ class _Compiler:
             return self._text_function(node)
         if isinstance(node, QueryFunction):
             return self._query_function(node)
+        if isinstance(node, Lambda):
+            return self._lambda(node)
         return self._comparison(node)
 
-    def _field(self, name: str) -> Field:
-        found = self._entity.fields.get(name)
-        if found is None:
-            type_name = f"{self._dialect.type_prefix}{self._entity.type_name}"
-            raise FilterError(f"Could not find a property named '{name}' on type '{type_name}'.")
-        return found
+    def _column(self, path: str) -> tuple[Field, Reach | None]:
+        return located(self._entity, self._within(path), self._surroundings, self._dialect.type_prefix)
+
+    def _within(self, path: str) -> str:
+        """The path without the range variable of the lambda that we are in."""
+        if not self._variable:
+            return path
+        variable, mark, rest = path.partition("/")
+        if variable != self._variable or not mark:
+            raise FilterError(
+                f"Could not find a property named '{variable}': inside the lambda a path begins with "
+                f"'{self._variable}/'."
+            )
+        return rest
+
+    def _lambda(self, node: Lambda) -> Test:
+        """`any` and `all` over related rows; `all` holds where there are none."""
+        target, reach, name = walked(
+            self._entity, self._within(node.path), self._surroundings, self._dialect.type_prefix
+        )
+        collection = self._surroundings.collection(target, name)
+        if collection is None:
+            raise FilterError(
+                f"Could not find a property named '{name}' on type "
+                f"'{self._dialect.type_prefix}{target.type_name}'."
+            )
+        inner: Test | None = None
+        if node.part is not None:
+            compiler = _Compiler(collection.target, self._dialect, self._surroundings, node.variable)
+            inner = compiler.test(node.part)
+        return _at(reach, _quantified(node.quantifier, inner, collection))
 
     def _comparison(self, node: Compare) -> Test:
         left, right, symbol = node.left, node.right, node.operator
@@ -117,11 +136,11 @@ class _Compiler:
             return self._computed(left, symbol, right)
         if not isinstance(left, Property):
             raise FilterError("A comparison needs a property on one side.")
-        described = self._field(left.name)
         if isinstance(right, Property):
-            return self._two_columns(described, symbol, self._field(right.name))
+            return self._two_columns(self._column(left.name), symbol, self._column(right.name))
         if isinstance(right, Literal):
-            return self._with_constant(described, symbol, right)
+            described, reach = self._column(left.name)
+            return _at(reach, self._with_constant(described, symbol, right))
         raise FilterError("A comparison needs a property on one side.")
 
     def _with_constant(self, described: Field, symbol: str, literal: Literal) -> Test:
@@ -134,7 +153,7 @@ class _Compiler:
                 if symbol == "eq"
                 else (lambda f: f.get(name, empty) != empty)
             )
-        self._match_types(described, symbol, literal)
+        check_types(described, symbol, literal)
         if (
             described.kind == "string"
             and self._dialect.star_in_eq
@@ -142,7 +161,7 @@ class _Compiler:
             and "*" in str(literal.value)
         ):
             pattern = starred(str(literal.value))
-            matches = _text_test(name, empty, pattern)
+            matches = text_test(name, empty, pattern)
             return matches if symbol == "eq" else (lambda f: not matches(f))
         constant = comparable_constant(described, literal)
         compare = _COMPARISONS[symbol]
@@ -160,31 +179,12 @@ class _Compiler:
 
         return ordered
 
-    def _match_types(self, described: Field, symbol: str, literal: Literal) -> None:
-        wanted = described.edm
-        given = literal.enum_type or _EDM_OF_LITERAL[literal.kind]
-        if literal.kind not in _LITERALS[described.kind] or (
-            literal.kind == "enum" and literal.enum_type != wanted
-        ):
-            kind = {"eq": "Equal", "ne": "NotEqual"}.get(
-                symbol, "GreaterThan" if symbol[0] == "g" else "LessThan"
-            )
-            raise FilterError(
-                "A binary operator with incompatible types was detected. "
-                f"Found operand types '{wanted}' and '{given}' for operator kind '{kind}'."
-            )
-        if literal.kind == "enum":
-            if literal.value not in described.members:
-                raise FilterError(
-                    f"The string '{literal.value}' is not a valid enumeration type constant of '{wanted}'."
-                )
-            if symbol not in ("eq", "ne"):
-                raise FilterError(f"Only eq and ne can be used with the enumeration '{wanted}'.")
-
-    def _two_columns(self, left: Field, symbol: str, right: Field) -> Test:
-        if _LITERALS[left.kind] != _LITERALS[right.kind]:
-            raise FilterError(f"'{left.name}' and '{right.name}' have types that cannot be compared.")
-        compare, read_left, read_right = _COMPARISONS[symbol], reader(left), reader(right)
+    def _two_columns(
+        self, left: tuple[Field, Reach | None], symbol: str, right: tuple[Field, Reach | None]
+    ) -> Test:
+        if LITERALS[left[0].kind] != LITERALS[right[0].kind]:
+            raise FilterError(f"'{left[0].name}' and '{right[0].name}' have types that cannot be compared.")
+        compare, read_left, read_right = _COMPARISONS[symbol], _reading(*left), _reading(*right)
 
         def test(fields: Fields) -> bool:
             a, b = read_left(fields), read_right(fields)
@@ -211,10 +211,11 @@ class _Compiler:
                 raise FilterError("Arithmetic needs numbers.")
             constant = float(operand.value or 0)
             return lambda fields: constant
-        described = self._field(operand.name)
+        described, reach = self._column(operand.name)
         if described.kind not in ("integer", "decimal"):
             raise FilterError(f"Arithmetic needs numbers, '{described.name}' is '{described.edm}'.")
-        return lambda fields: float(fields.get(described.name) or 0)
+        read = value_of(described, reach)
+        return lambda fields: float(read(fields) or 0)
 
     def _text_function(self, node: Call) -> Test:
         if not self._dialect.text_functions or node.name not in ("contains", "startswith", "endswith"):
@@ -224,44 +225,44 @@ class _Compiler:
         column, text = node.arguments
         if not isinstance(column, Property) or not isinstance(text, Literal) or text.kind != "string":
             raise FilterError(f"The function '{node.name}' takes a property and a text.")
-        described = self._field(column.name)
+        described, reach = self._column(column.name)
         if described.kind != "string":
             raise FilterError(
                 f"The function '{node.name}' takes a text property, '{described.name}' is '{described.edm}'."
             )
-        return _text_test(described.name, described.empty, like(str(text.value), node.name))
+        return _at(reach, text_test(described.name, described.empty, like(str(text.value), node.name)))
 
     def _query_function(self, node: QueryFunction) -> Test:
-        name = node.arguments.get("PropertyName")
-        if not self._dialect.query_functions or not isinstance(name, Literal):
+        if not self._dialect.query_functions:
             raise FilterError(
                 f"An unknown function with name 'Microsoft.Dynamics.CRM.{node.name}' was found."
             )
-        described = self._field(str(name.value))
-        read = reader(described)
-        if node.name in ("In", "NotIn"):
-            values = {comparable_constant(described, v) for v in texts(node)}
-            wanted = node.name == "In"
-            return lambda fields: (read(fields) in values) is wanted
-        if node.name in ("Between", "NotBetween"):
-            low, high = (comparable_constant(described, v) for v in texts(node))
-            wanted = node.name == "Between"
-            return lambda fields: (value := read(fields)) is not None and (low <= value <= high) is wanted
-        if node.name in ("OnOrAfter", "OnOrBefore"):
-            given = node.arguments.get("PropertyValue")
-            if not isinstance(given, Literal):
-                raise FilterError(f"Microsoft.Dynamics.CRM.{node.name} takes PropertyValue.")
-            limit, compare = (
-                comparable_constant(described, given)[:10],
-                _COMPARISONS["ge" if node.name == "OnOrAfter" else "le"],
-            )
-            return lambda fields: (value := read(fields)) is not None and compare(value[:10], limit)
-        raise FilterError(f"The function 'Microsoft.Dynamics.CRM.{node.name}' is not simulated here.")
+        name = node.arguments.get("PropertyName")
+        if not isinstance(name, Literal) or not isinstance(name.value, str):
+            raise FilterError(f"Microsoft.Dynamics.CRM.{node.name} takes PropertyName, a text.")
+        path = name.value
+        if self._variable and not path.startswith(f"{self._variable}/"):
+            path = f"{self._variable}/{path}"
+        described, reach = self._column(path)
+        return _at(reach, query_function(node, self._entity, described, self._surroundings))
 
 
-def _text_test(name: str, empty: Wire, pattern: re.Pattern[str]) -> Test:
-    match = pattern.match
-    return lambda f: isinstance(v := f.get(name, empty), str) and match(v) is not None
+def _reading(described: Field, reach: Reach | None) -> Callable[[Fields], Any]:
+    read = reader(described)
+    return read if reach is None else lambda fields: read(reach(fields))
+
+
+def _quantified(quantifier: str, inner: Test | None, collection: Collection) -> Test:
+    related = collection.related
+    if inner is None:
+        return lambda fields: any(True for _ in related(fields))
+    holds = any if quantifier == "any" else all
+    return lambda fields: holds(inner(row) for row in related(fields))
+
+
+def _at(reach: Reach | None, test: Test) -> Test:
+    """The test, made at the end of the way; where the way ends early the row there has no values."""
+    return test if reach is None else lambda fields: test(reach(fields))
 
 
 def _both(tests: tuple[Test, ...]) -> Test:

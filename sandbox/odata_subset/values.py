@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Callable
 from typing import Any
 
-from sandbox.description import Field, Fields, fold
-from sandbox.odata_subset.filter_parser import FilterError, Literal, QueryFunction
+from sandbox.description import Field, Fields, Wire, fold
+from sandbox.odata_subset.filter_tree import FilterError, Literal, QueryFunction
 from sandbox.odata_subset.moments import comparable
+
+Test = Callable[[Fields], bool]
 
 
 def texts(node: QueryFunction) -> tuple[Literal, ...]:
@@ -16,6 +20,12 @@ def texts(node: QueryFunction) -> tuple[Literal, ...]:
     if not isinstance(values, tuple):
         raise FilterError(f"Microsoft.Dynamics.CRM.{node.name} takes PropertyValues.")
     return values
+
+
+def text_test(name: str, empty: Wire, pattern: re.Pattern[str]) -> Test:
+    """Whether a text column matches the whole pattern."""
+    match = pattern.match
+    return lambda f: isinstance(v := f.get(name, empty), str) and match(v) is not None
 
 
 def comparable_constant(described: Field, literal: Literal) -> Any:
@@ -28,7 +38,10 @@ def comparable_constant(described: Field, literal: Literal) -> Any:
         if described.kind == "guid":
             return str(literal.value).lower()
         if described.kind in ("integer", "decimal", "choice") and isinstance(literal.value, str):
-            return float(literal.value)
+            number = float(literal.value)
+            if not math.isfinite(number):
+                raise ValueError
+            return number
     except ValueError:
         raise FilterError(
             f"'{literal.value}' is not a value of '{described.name}' ({described.edm})."

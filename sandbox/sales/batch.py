@@ -3,6 +3,7 @@ otherwise."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from sandbox.odata_subset.multipart import BatchError, ChangeSet, Part, PartReply, parse_batch, render_batch
@@ -16,15 +17,15 @@ if TYPE_CHECKING:
     from sandbox.sales.service import SalesService
 
 MOST_REQUESTS = 1000
+LONGEST_URL = 64 * 1024  # of a part (dataverse sheet, section 2)
 
 
 def run_batch(service: SalesService, call: Call) -> Reply:
     """Answer a batch. Without continue-on-error the first failure ends it and gives the outer status."""
     if call.method != "POST":
         raise errors.Refused(405, "0x80060888", "A batch is sent with POST.")
-    prefix = service.prefixes[0]
     try:
-        parts = parse_batch(call.headers.get("content-type", ""), call.body, prefix)
+        parts = parse_batch(call.headers.get("content-type", ""), call.body, *service.prefixes)
     except BatchError as error:
         raise errors.bad_query(str(error)) from None
     total = sum(len(p.parts) if isinstance(p, ChangeSet) else 1 for p in parts)
@@ -53,9 +54,9 @@ def run_batch(service: SalesService, call: Call) -> Reply:
 def _single(service: SalesService, outer: Call, part: Part, operations: list[LoggedOperation]) -> PartReply:
     call = _call(outer, part)
     try:
-        reply = service.operate(call, None, {})
+        reply = _operate(service, call, None, {})
     except errors.Refused as refusal:
-        reply = refusal.reply()
+        reply = errors.answer(refusal, call)
     operations.append(LoggedOperation(call.method, call.path, reply.status, call.fields))
     return PartReply(reply.status, reply.headers, reply.body, part.content_id)
 
@@ -70,7 +71,7 @@ def _change_set(
         with service.store.transaction() as tx:
             _run(service, outer, change_set, tx, answers, done)
     except errors.Refused as refusal:
-        reply = refusal.reply()
+        reply = errors.answer(refusal, outer)
         operations.extend(LoggedOperation(o.method, o.path, reply.status, o.fields) for o in done)
         return PartReply(reply.status, reply.headers, reply.body)
     operations.extend(done)
@@ -86,23 +87,49 @@ def _run(
     done: list[LoggedOperation],
 ) -> None:
     references: dict[str, str] = {}
+    seen: set[str] = set()
     for part in change_set.parts:
         call = _call(outer, part)
         if part.method == "GET":
             raise errors.bad_query("A change set cannot contain a GET request.")
         if not part.content_id:
             raise errors.bad_query("A request in a change set needs a Content-ID header.")
+        if part.content_id in seen:
+            raise errors.bad_query(f"The Content-ID '{part.content_id}' was given twice in a change set.")
+        seen.add(part.content_id)
         try:
-            reply = service.operate(call, tx, references)
+            reply = _operate(service, call, tx, references)
         except errors.Refused as refusal:
             done.append(LoggedOperation(call.method, call.path, refusal.status, call.fields))
             raise
         done.append(LoggedOperation(call.method, call.path, reply.status, call.fields))
         entity_id = reply.headers.get("OData-EntityId")
         if entity_id:
-            references[part.content_id] = entity_id.partition(service.prefixes[0])[2]
+            references[part.content_id] = entity_id.partition(call.prefix)[2]
         answers.append(PartReply(reply.status, reply.headers, reply.body, part.content_id))
 
 
+def _operate(
+    service: SalesService, call: Call, tx: Transaction | None, references: Mapping[str, str]
+) -> Reply:
+    """One operation of a batch, which is no batch itself and has an address of bounded length."""
+    if call.path == "$batch":
+        raise errors.bad_query("A batch cannot contain another batch.")
+    if len(call.base) + len(call.path) + len(call.query) > LONGEST_URL:
+        raise errors.Refused(
+            414, "0x80060888", f"The URL is longer than {LONGEST_URL} characters."
+        )  # assumed
+    return service.operate(call, tx, references)
+
+
 def _call(outer: Call, part: Part) -> Call:
-    return Call(part.method, part.path, part.query, part.headers, part.body, outer.root, in_batch=True)
+    return Call(
+        part.method,
+        part.path,
+        part.query,
+        part.headers,
+        part.body,
+        outer.root,
+        in_batch=True,
+        prefix=outer.prefix,
+    )

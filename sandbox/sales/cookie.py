@@ -1,5 +1,8 @@
 """The skip token of the Web API: a URL-encoded XML cookie with the page number and the last row's sort
-values."""
+values.
+
+Anything but a cookie that fits the request's order is refused; that the real service looks as closely is assumed.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,14 @@ from xml.etree import ElementTree
 from xml.sax.saxutils import quoteattr
 
 from sandbox.description import Entity, Wire
+from sandbox.odata_subset.addresses import is_guid
 from sandbox.odata_subset.matching import Order
+
+_COOKIE = re.compile(
+    r'<cookie pagenumber="([0-9]{1,9})" pagingcookie="([^"]*)" istracking="(?:False|True)" />'
+)
+_NOT_IN_XML = re.compile("[%\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+_BROKEN = "Malformed XML in the Paging Cookie"
 
 
 class CookieError(ValueError):
@@ -20,38 +30,53 @@ def bake(entity: Entity, order: Order, page: int, values: list[Wire], row_id: st
     """The encoded `$skiptoken` that leads to this page, after the row with these sort values."""
     columns = []
     for (name, _), value in zip(order, values, strict=True):
-        last = "" if value is None else str(value)
-        columns.append(f'<{name} last={quoteattr(last)} lastnull="{int(value is None)}" />')
+        last = "" if value is None else _shielded(str(value))
+        columns.append(f'<{_tag(name)} last={quoteattr(last)} lastnull="{int(value is None)}" />')
     columns.append(f'<{entity.key_fields[0]} last={quoteattr("{" + row_id.upper() + "}")} lastnull="0" />')
     inner = f'<cookie page="{page - 1}">{"".join(columns)}</cookie>'
     twice = quote(quote(inner, safe=""), safe="")
     return quote(f'<cookie pagenumber="{page}" pagingcookie="{twice}" istracking="False" />', safe="")
 
 
-def read(entity: Entity, order: Order, token: str) -> tuple[int, list[Wire], str]:
-    """Page number, sort values and row id of a decoded skip token. Raises CookieError."""
-    outer = re.fullmatch(r'<cookie pagenumber="(\d+)" pagingcookie="([^"]*)" istracking="False" />', token)
-    if outer is None:
-        raise CookieError("Malformed XML in the Paging Cookie")
+def read(entity: Entity, kinds: list[str], order: Order, token: str) -> tuple[int, list[Wire], str]:
+    """Page number, sort values and row id of a decoded skip token; `kinds` are those of the sort columns.
+
+    Raises CookieError.
+    """
+    outer = _COOKIE.fullmatch(token)
+    text = unquote(unquote(outer[2])) if outer else ""
+    if outer is None or "<!" in text or "<?" in text:
+        raise CookieError(_BROKEN)
     try:
-        columns = list(ElementTree.fromstring(unquote(unquote(outer[2]))))
-    except ElementTree.ParseError:
-        raise CookieError("Malformed XML in the Paging Cookie") from None
-    if [c.tag for c in columns] != [*(name for name, _ in order), entity.key_fields[0]]:
-        raise CookieError("Malformed XML in the Paging Cookie")
-    values = [_value(entity, c.tag, c.get("last", ""), c.get("lastnull") == "1") for c in columns[:-1]]
-    return int(outer[1]), values, columns[-1].get("last", "").strip("{}").lower()
+        inner = ElementTree.fromstring(text)
+    except (ElementTree.ParseError, ValueError):
+        raise CookieError(_BROKEN) from None
+    columns = list(inner)
+    tags = [*(_tag(name) for name, _ in order), entity.key_fields[0]]
+    row_id = columns[-1].get("last", "").strip("{}").lower() if columns else ""
+    if [c.tag for c in columns] != tags or inner.get("page") != str(int(outer[1]) - 1) or not is_guid(row_id):
+        raise CookieError(_BROKEN)
+    values = [_value(kind, c) for kind, c in zip(kinds, columns, strict=False)]
+    return int(outer[1]), values, row_id
 
 
-def _value(entity: Entity, name: str, text: str, is_null: bool) -> Wire:
-    if is_null:
+def _value(kind: str, column: ElementTree.Element) -> Wire:
+    if column.get("lastnull") == "1":
         return None
-    kind = entity.fields[name].kind
+    text = unquote(column.get("last", ""), errors="surrogatepass")
     if kind == "boolean":
         return text == "True"
     if kind in ("integer", "choice", "decimal"):
-        try:
-            return float(text)
-        except ValueError:
-            return text
+        if not re.fullmatch(r"-?[0-9]{1,40}(\.[0-9]{1,40})?(e[+-]?[0-9]{1,3})?", text):
+            raise CookieError(_BROKEN)
+        return float(text)
     return text
+
+
+def _tag(name: str) -> str:
+    return name.replace("/", ".")
+
+
+def _shielded(text: str) -> str:
+    """Characters that XML cannot hold, percent-encoded."""
+    return _NOT_IN_XML.sub(lambda found: quote(found[0], safe="", errors="surrogatepass"), text)

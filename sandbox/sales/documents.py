@@ -1,7 +1,6 @@
 """Quotes, orders and invoices with their lines: numbers, states, prices, totals (dataverse-web-api sheet, 9).
 
-One set of rules serves the three families. Only quotes are locked outside Draft here: what the API refuses on
-orders and invoices is not settled, so they may be read, created and changed in every state (assumed).
+One set of rules serves the three families; which state may follow which is in `document_states`.
 """
 
 from __future__ import annotations
@@ -12,12 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sandbox.description import Entity, Fields, Wire
-from sandbox.sales import catalog_lines, errors, pricing
+from sandbox.sales import catalog_lines, document_states, errors, pricing
+from sandbox.sales.document_states import DRAFT
 from sandbox.store.store import Transaction
 from sandbox.store.table import Row
-
-DRAFT, ACTIVE, WON, CLOSED = 0, 1, 2, 3  # statecode of a quote
-REVISED = 7  # statuscode of a quote that was closed in order to be revised
 
 _FIRST_NUMBER = 1000
 _INHERITED = (
@@ -60,7 +57,7 @@ FAMILIES = (
         {"invoicestatecode": "statecode", "invoiceispricelocked": "ispricelocked"},
     ),
 )
-QUOTES = FAMILIES[0]
+QUOTES, ORDERS, INVOICES = FAMILIES
 OF_HEADER = {family.headers: family for family in FAMILIES}
 OF_LINE = {family.lines: family for family in FAMILIES}
 
@@ -79,8 +76,7 @@ def check(tx: Transaction, entity: Entity, before: Row | None, given: Fields, fi
     if entity.set_name in OF_LINE:
         _check_line(tx, OF_LINE[entity.set_name], entity, before, fields)
     elif entity.set_name in OF_HEADER:
-        if entity.set_name == QUOTES.headers:
-            _check_state(before, given, fields)
+        document_states.check(entity.set_name, before, given, fields)
         _check_currency(tx, OF_HEADER[entity.set_name], before, fields)
 
 
@@ -189,6 +185,10 @@ def _check_line(tx: Transaction, family: Family, entity: Entity, before: Row | N
     if before is not None and before.fields.get(family.parent) != fields.get(family.parent):
         raise errors.invalid(f"A {entity.type_name} cannot be moved to another document.")  # assumed
     _check_open(family, header)
+    if before is None and header.fields.get("ispricelocked") is True:
+        raise errors.Refused(
+            400, "0x80043b1d", "The prices of the document are locked: it takes no more lines."
+        )
     catalog_lines.check_product(tx, entity, before, fields)
     inherit(family, header.fields, fields)
     price(tx, header.fields, fields)
@@ -196,33 +196,8 @@ def _check_line(tx: Transaction, family: Family, entity: Entity, before: Row | N
 
 def _check_open(family: Family, header: Row) -> None:
     """The sentence is the one users see; the code is that of operations in a wrong state (assumed)."""
-    if family is QUOTES and header.fields.get("statecode") != DRAFT:
-        raise errors.Refused(400, "0x80040233", "Cannot update a read-only entity: the quote is not a draft.")
-
-
-def _check_state(before: Row | None, given: Fields, fields: Fields) -> None:
-    """Draft may be edited and activated. Other states end through actions, or by a PATCH back to Draft.
-
-    That a quote can be set back to Draft, and only without other columns, is what practitioners describe; the
-    documents name revisions alone (assumed).
-    """
-    old = DRAFT if before is None else before.fields.get("statecode")
-    new = fields.get("statecode")
-    if before is None and new != DRAFT:
-        raise errors.Refused(400, "0x80048408", "A quote is created as a draft and activated afterwards.")
-    if "statecode" in given and new == ACTIVE:
-        if old != DRAFT:
-            raise errors.Refused(
-                400, "0x80100003", "The quote cannot be activated because it is not a draft."
-            )
-        if fields.get("_pricelevelid_value") is None:
-            raise errors.Refused(400, "0x80043b12", "The price level id is missing.")
-        if fields.get("_customerid_value") is None:
-            raise errors.invalid("The customer of the quote is missing.")
-    elif new in (WON, CLOSED) and new != old:
-        raise errors.Refused(400, "0x80040233", "A quote is won by WinQuote and closed by CloseQuote.")
-    elif old != DRAFT and not (new == DRAFT and set(given) <= {"statecode", "statuscode"}):
-        raise errors.Refused(400, "0x80040233", "Cannot update a read-only entity: the quote is not a draft.")
+    if header.fields.get("statecode") != DRAFT:
+        raise document_states.read_only(family.headers)
 
 
 def _check_currency(tx: Transaction, family: Family, before: Row | None, fields: Fields) -> None:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Literal
 
 from sandbox.description import Entity, Wire, read_sales
+from sandbox.sales.options import SalesOptions
 
 DRAFT, ACTIVE, RETIRED, UNDER_REVISION = 2, 0, 1, 3  # statecode of a product
 STATUS_OF_STATE = {DRAFT: 0, ACTIVE: 1, RETIRED: 2, UNDER_REVISION: 3}
@@ -44,6 +45,8 @@ _DEFAULTS: Mapping[str, Mapping[str, Wire]] = {
         "territorycode": 1,
     },
     "quotes": {**_DOCUMENT, "revisionnumber": 0},
+    "quotecloses": {"statecode": 0, "statuscode": 1},
+    "ordercloses": {"statecode": 0, "statuscode": 1},
     "salesorders": _DOCUMENT,
     "invoices": _DOCUMENT,
     "quotedetails": _LINE,
@@ -96,6 +99,12 @@ _UNIQUE: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "businessunits": (("name",),),
 }
 
+UNTRACKED = frozenset({"organizations", "sdkmessages", "sdkmessagefilters"})
+"""Tables without change tracking and without optimistic concurrency, if nothing else is set (assumed)."""
+
+WITHOUT_BULK = UNTRACKED | {"businessunits", "systemusers", "teams"}
+"""Tables without CreateMultiple and its like, if nothing else is set (assumed; a client asks sdkmessagefilters)."""
+
 OnDelete = Literal["restrict", "cascade", "clear"]
 Referrer = tuple[str, str, OnDelete]
 _OWNED = ("accounts", "contacts", "quotes", "salesorders", "invoices")
@@ -138,8 +147,13 @@ ON_DELETE: Mapping[str, tuple[Referrer, ...]] = {
         ("contacts", "_parentcontactid_value", "cascade"),
         ("accounts", "_primarycontactid_value", "clear"),
     ),
-    "quotes": (("quotedetails", "_quoteid_value", "cascade"), ("salesorders", "_quoteid_value", "clear")),
+    "quotes": (
+        ("quotedetails", "_quoteid_value", "cascade"),
+        ("quotecloses", "_quoteid_value", "cascade"),
+        ("salesorders", "_quoteid_value", "clear"),
+    ),
     "salesorders": (
+        ("ordercloses", "_salesorderid_value", "cascade"),
         ("salesorderdetails", "_salesorderid_value", "cascade"),
         ("invoices", "_salesorderid_value", "clear"),
     ),
@@ -158,9 +172,13 @@ a document takes its lines along)."""
 
 def sales_entities(
     alternate_keys: Mapping[str, tuple[tuple[str, ...], ...]] | None = None,
+    options: SalesOptions | None = None,
 ) -> dict[str, Entity]:
     """Every table by set name. Raises ValueError when an alternate key names an unknown set or column."""
     declared = dict(alternate_keys or {})
+    options = options or SalesOptions()
+    untracked = UNTRACKED if options.untracked is None else options.untracked
+    without_bulk = WITHOUT_BULK if options.without_bulk is None else options.without_bulk
     found: dict[str, Entity] = {}
     for entity in read_sales():
         keys = declared.pop(entity.set_name, ())
@@ -177,6 +195,9 @@ def sales_entities(
             alternate_keys=keys,
             unique=_UNIQUE.get(entity.set_name, ()),
             defaults={**booleans, **_DEFAULTS.get(entity.set_name, {})},
+            change_tracking=entity.set_name not in untracked,
+            optimistic_concurrency=entity.set_name not in UNTRACKED,
+            bulk_actions=entity.set_name not in without_bulk,
         )
     for set_name in declared:
         raise ValueError(f"The alternate key {set_name}=... names no set of Sales that the sandbox has.")

@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 from sandbox.odata_subset.json_text import dumps
-from sandbox.web import Reply
+from sandbox.preferences import read_preferences
+from sandbox.web import Call, Reply
 
 JSON = "application/json; odata.metadata=minimal"
 
@@ -17,10 +18,38 @@ class Refused(Exception):
         self.status = status
         self.code = code
         self.message = message
+        self.detailed = False
 
     def reply(self) -> Reply:
-        body = dumps({"error": {"code": self.code, "message": self.message}})
-        return Reply(self.status, {"Content-Type": JSON, "OData-Version": "4.0"}, body)
+        """The answer; a detailed one has the members that callers get who ask for every annotation."""
+        error = {"code": self.code, "message": self.message}
+        if self.detailed:
+            error |= self._details()
+        return Reply(self.status, {"Content-Type": JSON, "OData-Version": "4.0"}, dumps({"error": error}))
+
+    def _details(self) -> dict[str, str]:
+        """What each member holds is seen in published answers; the wording of the trace is assumed."""
+        number = int(self.code or "0", 16)
+        return {
+            "@Microsoft.PowerApps.CDS.ErrorDetails.OperationStatus": "0",
+            "@Microsoft.PowerApps.CDS.ErrorDetails.SubErrorCode": str(
+                number - (1 << 32 if number >> 31 else 0)
+            ),
+            "@Microsoft.PowerApps.CDS.HelpLink": (
+                "http://go.microsoft.com/fwlink/?LinkID=398563&error=Microsoft.Crm.CrmException"
+                f"%3a{self.code.removeprefix('0x')}&client=platform"
+            ),
+            "@Microsoft.PowerApps.CDS.TraceText": f"[Microsoft.Crm.CrmException: {self.message}]",
+            "@Microsoft.PowerApps.CDS.InnerError.Message": self.message,
+        }
+
+
+def answer(refusal: Refused, call: Call) -> Reply:
+    """The refusal as this caller gets it: with details when `include-annotations="*"` asks (dataverse sheet, 8)."""
+    preferences = read_preferences(call.headers.get("prefer", ""))
+    wanted = preferences.get("odata.include-annotations", "").split(",")
+    refusal.detailed = any(name.strip() == "*" for name in wanted)
+    return refusal.reply()
 
 
 def bad_query(message: str) -> Refused:

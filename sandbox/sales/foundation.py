@@ -7,13 +7,16 @@ import uuid
 from collections.abc import Sequence
 
 from sandbox.clock import Clock
-from sandbox.description import Fields
+from sandbox.description import Entity, Fields
 from sandbox.sales.stamps import put
 from sandbox.store.store import Store
 
 BUSINESS_UNIT = "b0000000-0000-4000-8000-000000000001"
 USER = "b0000000-0000-4000-8000-000000000002"
 TEAM = "b0000000-0000-4000-8000-000000000003"
+ROW_MESSAGES = ("Create", "Update", "Delete", "Retrieve", "RetrieveMultiple", "Upsert")
+BULK_MESSAGES = ("CreateMultiple", "UpdateMultiple", "UpsertMultiple")
+_MESSAGES = uuid.uuid5(uuid.NAMESPACE_URL, "sdkmessage")
 
 
 def user_of(client_id: str, is_first: bool) -> str:
@@ -39,7 +42,35 @@ def lay_foundation(store: Store, clock: Clock, client_ids: Sequence[str]) -> Non
         }
         with store.transaction() as tx:
             put(tx, "teams", {**store.tables["teams"].entity.defaults, **stamps, **team})
+    if not len(store.tables["sdkmessages"]):
+        _lay_messages(store, stamps)
     store.flush()
+
+
+def _lay_messages(store: Store, stamps: Fields) -> None:
+    """Which table takes which message: what a client asks before it uses bulk actions (dataverse sheet, 6)."""
+    entities = [table.entity for table in store.tables.values()]
+    with store.transaction() as tx:
+        for message in (*ROW_MESSAGES, *BULK_MESSAGES):
+            message_id = str(uuid.uuid5(_MESSAGES, message))
+            row: Fields = {"sdkmessageid": message_id, "name": message, "isprivate": False, "availability": 0}
+            put(tx, "sdkmessages", {**stamps, **row})
+            for entity in entities:
+                if message not in BULK_MESSAGES or entity.bulk_actions:
+                    put(tx, "sdkmessagefilters", {**stamps, **_filter(message, message_id, entity)})
+
+
+def _filter(message: str, message_id: str, entity: Entity) -> Fields:
+    return {
+        "sdkmessagefilterid": str(uuid.uuid5(_MESSAGES, f"{message} {entity.type_name}")),
+        "name": f"{message} of {entity.type_name}",
+        "primaryobjecttypecode": entity.type_name,
+        "secondaryobjecttypecode": "none",
+        "_sdkmessageid_value": message_id,
+        "iscustomprocessingstepallowed": True,
+        "isvisible": True,
+        "availability": 0,
+    }
 
 
 def _lay_organization(store: Store, stamps: Fields) -> None:

@@ -3,16 +3,18 @@ alternate key."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
-from sandbox.description import Entity, Wire
-from sandbox.odata_subset.addresses import Address, is_guid
+from sandbox.description import Entity, Field, Wire
+from sandbox.odata_subset.addresses import Address, is_guid, is_moment
+from sandbox.odata_subset.moments import to_utc, wire
 from sandbox.sales import errors
+from sandbox.sales.stamps import OWNERS
 from sandbox.store.store import Store
 from sandbox.store.table import Row
 
 _UNUSABLE = set("/<>*%&:\\?+")  # in alternate key values; documented as a known problem, refused here
-_KEYED_AS_OWNER = {"systemusers", "teams"}
 
 
 class RowFinder:
@@ -53,14 +55,14 @@ class RowFinder:
         primary = entity.key_fields[0]
         if set(given) == {""} and is_guid(given[""]) and "" not in address.quoted:
             return {primary: given[""].lower()}
-        by_owner = entity.set_name in _KEYED_AS_OWNER
-        if set(given) == {"ownerid" if by_owner else primary}:
+        by_owner = entity.set_name in OWNERS
+        if set(given) == {"ownerid" if by_owner else primary} and not address.quoted:
             value = next(iter(given.values()))
             if is_guid(value):
                 return {primary: value.lower()}
         for columns in entity.alternate_keys:
             if set(columns) == set(given):
-                return {name: self._alternate(entity, name, given[name]) for name in columns}
+                return {name: _alternate(entity.fields[name], given[name], address) for name in columns}
         raise errors.Refused(
             400,
             "0x8006088f",
@@ -71,13 +73,27 @@ class RowFinder:
             f"the resource 'Microsoft.Dynamics.CRM.{entity.type_name}'.",
         )
 
-    def _alternate(self, entity: Entity, name: str, value: str) -> Wire:
-        kind = entity.fields[name].kind
-        if kind == "string" and _UNUSABLE & set(value):
-            raise errors.bad_query(
-                f"Bad Request - the value of the key {name} holds one of / < > * % & : \\ ? +."
-            )
-        return int(value) if kind in ("integer", "choice") and value.isdigit() else value
-
     def _by_primary(self, entity: Entity, key: Mapping[str, Wire]) -> bool:
         return set(key) == set(entity.key_fields)
+
+
+def _alternate(described: Field, text: str, address: Address) -> Wire:
+    """The value of one column of an alternate key: texts in quotes, all others without. Raises Refused."""
+    name, kind = described.name, described.kind
+    if (kind == "string") is (name in address.quoted):
+        if kind == "string" and not _UNUSABLE & set(text):
+            return text
+        if kind == "guid" and is_guid(text):
+            return text.lower()
+        if kind in ("integer", "choice") and re.fullmatch(r"-?[0-9]{1,18}", text):
+            return int(text)
+        if kind == "decimal" and re.fullmatch(r"-?[0-9]{1,18}(\.[0-9]{1,18})?", text):
+            return float(text)
+        if kind == "datetime" and is_moment(text):
+            moment = wire(to_utc(text))
+            return moment[:10] if described.edm == "Edm.Date" else moment
+    if kind == "string" and _UNUSABLE & set(text):
+        raise errors.bad_query(
+            f"Bad Request - the value of the key {name} holds one of / < > * % & : \\ ? +."
+        )
+    raise errors.bad_query(f"Bad Request - the value of the key {name} is not of the type {described.edm}.")

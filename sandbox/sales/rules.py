@@ -4,6 +4,7 @@ and 9)."""
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 
 from sandbox.description import Entity, Fields, Wire
 from sandbox.sales import errors
@@ -25,17 +26,18 @@ documented)."""
 def check_required(entity: Entity, fields: Fields) -> None:
     """Columns that the system itself requires; those that only the application requires are
     not enforced."""
-    for described in entity.fields.values():
-        missing = fields.get(described.name) is None
-        if (
-            described.required == "SystemRequired"
-            and missing
-            and described.on_create
-            and not described.is_key
-        ):
-            raise errors.invalid(
-                f"Required field '{described.logical}' is missing for entity '{entity.type_name}'."
-            )
+    for name, logical in _required(entity):
+        if fields.get(name) is None:
+            raise errors.invalid(f"Required field '{logical}' is missing for entity '{entity.type_name}'.")
+
+
+@cache
+def _required(entity: Entity) -> tuple[tuple[str, str], ...]:
+    return tuple(
+        (described.name, described.logical)
+        for described in entity.fields.values()
+        if described.required == "SystemRequired" and described.on_create and not described.is_key
+    )
 
 
 def check_unique(tx: Transaction, entity: Entity, fields: Fields) -> None:

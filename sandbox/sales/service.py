@@ -5,46 +5,59 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from sandbox.clock import Clock
-from sandbox.description import Entity, Fields
+from sandbox.description import Entity
 from sandbox.odata_subset.addresses import Address, AddressError, parse_address
-from sandbox.odata_subset.json_text import dumps, loads
+from sandbox.odata_subset.json_text import dumps
 from sandbox.preferences import read_preferences
 from sandbox.sales import actions, errors, metadata
 from sandbox.sales.batch import run_batch
-from sandbox.sales.derived import pointing
-from sandbox.sales.documents import QUOTES
-from sandbox.sales.foundation import BUSINESS_UNIT, USER, organization_id
-from sandbox.sales.payload import PayloadReader, parse_body
+from sandbox.sales.changes import Changes
+from sandbox.sales.definition_reads import SETS, DefinitionReader
+from sandbox.sales.definitions import Definitions
+from sandbox.sales.functions import Functions
+from sandbox.sales.options import SalesOptions
+from sandbox.sales.paths import PathReader
 from sandbox.sales.reads import Reader
+from sandbox.sales.related import Related
 from sandbox.sales.rows import RowFinder
-from sandbox.sales.stamps import etag
+from sandbox.sales.tracking import Tracker
 from sandbox.sales.writes import Writer
 from sandbox.store.store import Store, Transaction
-from sandbox.store.table import Row
 from sandbox.web import Call, Reply
 
-PREFIX = "/api/data/v9.2/"
-LONGEST_URL = 32 * 1024  # outside a batch; the status is assumed
+PREFIXES = ("/api/data/v9.2/", "/api/data/v9.1/", "/api/data/v9.0/")
+LONGEST_URL = 32 * 1024  # the status is assumed
+LONGEST_IN_BATCH = 64 * 1024
 
 
 class SalesService:
-    """One organisation's Web API v9.2."""
+    """One organisation's Web API, v9.2 and the earlier versions that exist beside it; links answer in the version
+    that was asked."""
 
     name = "sales"
-    prefixes: tuple[str, ...] = (PREFIX,)
+    prefixes: tuple[str, ...] = PREFIXES
 
-    def __init__(self, entities: Mapping[str, Entity], store: Store, clock: Clock) -> None:
+    def __init__(
+        self, entities: Mapping[str, Entity], store: Store, clock: Clock, options: SalesOptions
+    ) -> None:
         self.entities = entities
         self.store = store
         self._finder = RowFinder(entities, store)
-        self._reader = Reader(self._finder, PREFIX)
-        self._writer = Writer(entities, store, clock)
-        self._actions = actions.Actions(self._finder, self._writer, clock)
+        self._related = Related(entities, store, clock)
+        self._reader = Reader(self._finder, self._related)
+        self._paths = PathReader(self._reader, self._related, entities)
+        self._functions = Functions(entities, store)
+        self._definitions = DefinitionReader(Definitions(entities, self._related.relationships))
+        self._tracker = Tracker(self._finder, clock, options.change_tracking_days)
+        writer = Writer(entities, store, clock)
+        self._changes = Changes(self._finder, self._related.relationships, self._reader, writer)
+        self._actions = actions.Actions(self._finder, writer, clock)
 
     def flush(self) -> None:
         self.store.flush()
 
     def handle(self, prefix: str, call: Call) -> Reply:
+        call.prefix = prefix
         try:
             if call.path == "$batch":
                 return run_batch(self, call)
@@ -52,13 +65,19 @@ class SalesService:
                 return Reply(414, {"Content-Type": "text/html"}, b"<html><body>URI too long</body></html>")
             return self.operate(call, None, {})
         except errors.Refused as refusal:
-            return refusal.reply()
+            return errors.answer(refusal, call)
 
     def operate(self, call: Call, tx: Transaction | None, references: Mapping[str, str]) -> Reply:
         """Answer one operation; a write joins `tx` or makes a transaction of its own. Raises Refused."""
+        if call.in_batch and len(call.prefix) + len(call.path) + len(call.query) > LONGEST_IN_BATCH:
+            raise errors.Refused(414, "0x80060888", "The URL of a request in the batch is too long.")
         path = self._resolved(call.path, references)
-        if path in ("", "$metadata", "WhoAmI", "WhoAmI()"):
+        if path in ("", "$metadata"):
             return self._about(call, path)
+        if path.partition("/")[0].partition("(")[0] in SETS:
+            return self._describe(call, path)
+        if self._functions.is_one(path):
+            return self._functions.run(call, path)
         try:
             address = parse_address(path)
         except AddressError as error:
@@ -79,15 +98,15 @@ class SalesService:
     def _change(self, call: Call, address: Address, tx: Transaction, references: Mapping[str, str]) -> Reply:
         """A write of rows, or an action. What an action answers with is read like a row."""
         if address.set_name not in actions.NAMES or address.key is not None or address.rest:
-            return self._write(call, self._entity(address), address, tx, references)
+            return self._changes.answer(call, self._entity(address), address, tx, references)
         if call.method != "POST":
             raise errors.Refused(405, "0x80060888", f"The action {address.set_name} is called with POST.")
-        reader = PayloadReader(self._finder, PREFIX, references)
-        row = self._actions.run(address.set_name, call.body, reader, tx)
-        if row is None:
+        reader = self._changes.payload_reader(references)
+        made = self._actions.run(address.set_name, call.body, call.headers, reader, tx)
+        if made is None:
             return Reply(204, {"OData-Version": "4.0"})
         preferences = read_preferences(call.headers.get("prefer", ""))
-        return self._reader.row(call, self.entities[QUOTES.headers], row, None, 200, preferences)
+        return self._reader.row(call, made.entity, made.row, made.select, 200, preferences)
 
     def _resolved(self, path: str, references: Mapping[str, str]) -> str:
         if not path.startswith("$") or path == "$metadata":
@@ -101,113 +120,26 @@ class SalesService:
         if call.method != "GET":
             raise errors.Refused(405, "0x80060888", f"The method {call.method} is not allowed here.")
         if path == "$metadata":
-            return Reply(
-                200, {"Content-Type": "application/xml", "OData-Version": "4.0"}, metadata.csdl(self.entities)
-            )
-        context = f"{call.root}{PREFIX}$metadata"
-        answer = (
-            metadata.service_document(context, self.entities)
-            if not path
-            else {
-                "@odata.context": f"{context}#Microsoft.Dynamics.CRM.WhoAmIResponse",
-                "BusinessUnitId": BUSINESS_UNIT,
-                "UserId": USER,
-                "OrganizationId": organization_id(self.store),
-            }
-        )
+            annotated = "annotations=true" in call.query.split("&")
+            text = metadata.csdl(self.entities, self._related.relationships, annotated)
+            return Reply(200, {"Content-Type": "application/xml", "OData-Version": "4.0"}, text)
+        answer = metadata.service_document(f"{call.base}$metadata", self.entities)
         return Reply(200, {"Content-Type": errors.JSON, "OData-Version": "4.0"}, dumps(answer))
 
+    def _describe(self, call: Call, path: str) -> Reply:
+        if call.method != "GET":
+            raise errors.not_simulated("A change of metadata")
+        return self._definitions.read(call, path)
+
     def _read(self, call: Call, entity: Entity, address: Address) -> Reply:
+        if address.key is not None and address.rest:
+            return self._paths.read(call, entity, self._finder.row(entity, address), address.rest)
         if address.key is not None:
             return self._reader.one(call, entity, address)
+        if self._tracker.is_asked(call) and address.rest in ((), ("$count",)):
+            return self._tracker.count(call, entity) if address.rest else self._tracker.many(call, entity)
         if address.rest == ("$count",):
             return self._reader.count(call, entity)
         if address.rest:
             raise errors.no_resource(address.rest[0])
         return self._reader.many(call, entity)
-
-    def _write(
-        self, call: Call, entity: Entity, address: Address, tx: Transaction, references: Mapping[str, str]
-    ) -> Reply:
-        if address.rest and address.rest[0].startswith("Microsoft.Dynamics.CRM."):
-            raise errors.not_simulated(f"The action {address.rest[0]}")
-        if address.rest:
-            return self._write_value(call, entity, address, tx)
-        if call.method == "POST" and address.key is None:
-            given = self._payload(call, entity, references, creating=True)
-            return self._written(call, entity, self._writer.create(tx, entity, given), 201)
-        if call.method == "PATCH" and address.key is not None:
-            return self._patch(call, entity, address, tx, references)
-        if call.method == "DELETE" and address.key is not None:
-            row = self._finder.row(entity, address)
-            _check_match(call, row)
-            self._writer.delete(tx, entity, row)
-            return Reply(204, {"OData-Version": "4.0"})
-        raise errors.Refused(
-            405, "0x80060888", f"The requested resource does not support http method '{call.method}'."
-        )
-
-    def _patch(
-        self, call: Call, entity: Entity, address: Address, tx: Transaction, references: Mapping[str, str]
-    ) -> Reply:
-        """PATCH is an upsert unless If-Match or If-None-Match say otherwise."""
-        row, key = self._finder.maybe(entity, address)
-        if row is not None and call.headers.get("if-none-match") == "*":
-            raise errors.duplicate()
-        if row is None and call.headers.get("if-match"):
-            self._finder.row(entity, address)
-        given = self._payload(call, entity, references, creating=row is None)
-        for name, value in key.items():
-            if given.get(name, value) != value:
-                raise errors.invalid(f"The key column '{name}' in the body differs from the one in the URL.")
-        if row is None:
-            return self._written(call, entity, self._writer.create(tx, entity, {**given, **key}), 201)
-        _check_match(call, row)
-        return self._written(call, entity, self._writer.update(tx, entity, row, given), 200)
-
-    def _write_value(self, call: Call, entity: Entity, address: Address, tx: Transaction) -> Reply:
-        """PUT and DELETE of one value, and DELETE of `<navigation>/$ref`, which clears a lookup."""
-        row = self._finder.row(entity, address)
-        name, *more = address.rest
-        described = entity.fields.get(name)
-        if call.method == "DELETE" and more == ["$ref"] and name in entity.navigation:
-            given: Fields = pointing(entity.navigation[name].name, None, None)
-        elif (
-            described is not None
-            and not more
-            and not described.is_lookup
-            and call.method in ("PUT", "DELETE")
-        ):
-            try:
-                value = loads(call.body)["value"] if call.method == "PUT" else None
-            except (ValueError, KeyError, TypeError):
-                raise errors.bad_payload(entity.set_name, 'The body must be {"value": ...}.') from None
-            given = PayloadReader(self._finder, PREFIX, {}).read(entity, {name: value}, creating=False)
-        else:
-            raise errors.no_resource(name)
-        self._writer.update(tx, entity, row, given)
-        return Reply(204, {"OData-Version": "4.0"})
-
-    def _payload(self, call: Call, entity: Entity, references: Mapping[str, str], creating: bool) -> Fields:
-        body = parse_body(entity, call.body)
-        call.fields = tuple(name for name in body if not name.startswith("@"))
-        return PayloadReader(self._finder, PREFIX, references).read(entity, body, creating)
-
-    def _written(self, call: Call, entity: Entity, row: Row, status: int) -> Reply:
-        uri = f"{call.root}{PREFIX}{entity.set_name}({row.key})"
-        preferences = read_preferences(call.headers.get("prefer", ""))
-        if preferences.get("return") == "representation":
-            select = self._reader.select_of(call, entity)
-            return self._reader.row(call, entity, row, select, status, preferences)
-        headers = {"OData-Version": "4.0", "OData-EntityId": uri}
-        if status == 201:
-            headers["Location"] = uri
-        else:
-            headers["ETag"] = etag(row.version)
-        return Reply(204, headers)
-
-
-def _check_match(call: Call, row: Row) -> None:
-    expected = call.headers.get("if-match")
-    if expected and expected != "*" and expected != etag(row.version):
-        raise errors.stale()

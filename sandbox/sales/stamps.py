@@ -3,20 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 
-from sandbox.description import Entity, Fields, Wire
+from sandbox.description import Entity, Fields, Key, Wire
 from sandbox.sales.pricing import in_base_currency
 from sandbox.store.store import Transaction
 from sandbox.store.table import Row, Table
 
+ROW_VERSION = "rowversion"  # the counter that all tables share
 _FIRST_VERSION = 1_000_001
+_STAMPS = (
+    "createdon",
+    "_createdby_value",
+    "modifiedon",
+    "_modifiedby_value",
+    "_organizationid_value",
+    "organizationid",
+    "_ownerid_value",
+    "_owninguser_value",
+    "_owningbusinessunit_value",
+)
+OWNERS = {"systemusers": "systemuserid", "teams": "teamid"}  # what can own rows, under one key: ownerid
 
 
 def put(tx: Transaction, set_name: str, fields: Fields) -> Row:
     """Store a row under the next value of the database-wide row version; those of all tables interleave."""
-    version = tx.next_number("rowversion", _FIRST_VERSION)
+    version = tx.next_number(ROW_VERSION, _FIRST_VERSION)
     fields["versionnumber"] = version
+    if set_name in OWNERS:
+        fields["ownerid"] = fields[OWNERS[set_name]]
     return tx.put(set_name, fields, str(version))
+
+
+def drop(tx: Transaction, set_name: str, key: Key) -> None:
+    """Delete a row; its deletion takes a row version too, under which change tracking tells it."""
+    tx.drop(set_name, key, str(tx.next_number(ROW_VERSION, _FIRST_VERSION)))
 
 
 def etag(version: str) -> str:
@@ -36,8 +57,17 @@ def creation_stamps(entity: Entity, now: str, user: str, unit: str, organization
         "_owninguser_value": user,
         "_owningbusinessunit_value": unit,
     }
-    key = entity.key_fields[0]
-    return {name: value for name, value in wanted.items() if name in entity.fields and name != key}
+    return {name: wanted[name] for name in _stamped(entity)}
+
+
+@cache
+def _stamped(entity: Entity) -> tuple[str, ...]:
+    return tuple(n for n in _STAMPS if n in entity.fields and n != entity.key_fields[0])
+
+
+@cache
+def _base_columns(entity: Entity) -> tuple[str, ...]:
+    return tuple(name for name in entity.fields if name.endswith("_base"))
 
 
 def base_amounts(entity: Entity, fields: Mapping[str, Wire], currencies: Table) -> Fields:
@@ -50,8 +80,8 @@ def base_amounts(entity: Entity, fields: Mapping[str, Wire], currencies: Table) 
         return {}
     rate = row.fields.get("exchangerate") or 1
     stamped: Fields = {"exchangerate": rate}
-    for name in entity.fields:
-        amount = fields.get(name[:-5]) if name.endswith("_base") else None
+    for name in _base_columns(entity):
+        amount = fields.get(name[:-5])
         if isinstance(amount, int | float) and isinstance(rate, int | float):
             stamped[name] = float(in_base_currency(amount, rate))
     return stamped

@@ -10,26 +10,69 @@ from sandbox.description import Entity, Fields, Wire
 from sandbox.sales import derived, documents, errors, rules
 from sandbox.sales.entities import ON_DELETE
 from sandbox.sales.foundation import BUSINESS_UNIT, USER, organization_id
-from sandbox.sales.stamps import base_amounts, creation_stamps, put
+from sandbox.sales.stamps import base_amounts, creation_stamps, drop, put
 from sandbox.store.store import Store, Transaction
 from sandbox.store.table import Row
 
+_OWN = frozenset(
+    {
+        "createdon",
+        "modifiedon",
+        "_createdby_value",
+        "_modifiedby_value",
+        "versionnumber",
+        "statecode",
+        "statuscode",
+        "importsequencenumber",
+        "overriddencreatedon",
+    }
+)  # columns that a row never takes over from one of another table
+
 
 class Writer:
-    """Applies checked payloads to the store, inside a transaction of the caller."""
+    """Applies checked payloads to the store, inside a transaction of the caller, in the name of one user."""
 
-    def __init__(self, entities: Mapping[str, Entity], store: Store, clock: Clock) -> None:
+    def __init__(
+        self,
+        entities: Mapping[str, Entity],
+        store: Store,
+        clock: Clock,
+        user: str = USER,
+        unit: str = BUSINESS_UNIT,
+    ) -> None:
         self._entities = entities
         self._store = store
         self._clock = clock
+        self._user = user
+        self._unit = unit
+
+    def for_caller(self, headers: Mapping[str, str]) -> Writer:
+        """The writer in the name of the user whom the request impersonates (dataverse sheet, section 2).
+
+        An id that belongs to no user leaves the application user itself (assumed).
+        """
+        users = self._store.tables["systemusers"]
+        legacy, entra = headers.get("mscrmcallerid"), headers.get("callerobjectid")
+        if legacy is None and entra is None:
+            return self
+        keys = users.holding("azureactivedirectoryobjectid", entra.lower()) if entra else set()
+        row = users.get(min(keys) if keys else str(legacy).lower())
+        if row is None:
+            return self
+        unit = row.fields.get("_businessunitid_value") or BUSINESS_UNIT
+        return Writer(self._entities, self._store, self._clock, str(row.key), str(unit))
 
     def create(self, tx: Transaction, entity: Entity, given: Fields) -> Row:
         """A new row. `given` may hold the primary key. Raises Refused."""
         key = entity.key_fields[0]
         fields: Fields = {
             **entity.defaults,
-            **creation_stamps(entity, self._clock.stamp(), USER, BUSINESS_UNIT, organization_id(self._store)),
+            **creation_stamps(
+                entity, self._clock.stamp(), self._user, self._unit, organization_id(self._store)
+            ),
         }
+        if self._user != USER and "_createdonbehalfby_value" in entity.fields:
+            fields["_createdonbehalfby_value"] = USER
         fields.update(given)
         fields[key] = given.get(key) or str(uuid.uuid4())
         if given.get("overriddencreatedon"):
@@ -73,9 +116,42 @@ class Writer:
         """A new row with the columns of another one, except its id, times and what `changes` says."""
         fields: Fields = {**row.fields, **changes, entity.key_fields[0]: str(uuid.uuid4())}
         self._touch(entity, fields)
-        fields["createdon"], fields["_createdby_value"] = fields["modifiedon"], USER
+        fields["createdon"], fields["_createdby_value"] = fields["modifiedon"], self._user
         fields["overriddencreatedon"] = fields["importsequencenumber"] = None
         return self._store_row(tx, entity, fields)
+
+    def derive(self, tx: Transaction, entity: Entity, source: Row, changes: Fields) -> Row:
+        """A new row with the columns that the table shares with that of another row, amounts included."""
+        key = entity.key_fields[0]
+        stamps = creation_stamps(
+            entity, self._clock.stamp(), self._user, self._unit, organization_id(self._store)
+        )
+        fields: Fields = {**entity.defaults, **stamps}
+        for name, value in source.fields.items():
+            if name in entity.fields and name not in _OWN and name != key:
+                fields[name] = value
+        fields.update({**changes, key: str(uuid.uuid4())})
+        documents.number(tx, entity, fields)
+        return self._store_row(tx, entity, fields)
+
+    def retotaled(self, tx: Transaction, family: documents.Family, header: Row) -> Row:
+        """A document with the totals of its lines."""
+        fields = dict(header.fields)
+        documents.total(tx, family, fields)
+        return self._store_row(tx, self._entities[family.headers], fields)
+
+    def recalculate(self, tx: Transaction, family: documents.Family, header: Row) -> Row:
+        """A document whose lines and totals are priced anew, unless its prices are locked."""
+        lines = self._entities[family.lines]
+        for row in documents.lines_of(tx, family, str(header.key)):
+            line = dict(row.fields)
+            documents.price(tx, header.fields, line)
+            self._touch(lines, line)
+            self._store_row(tx, lines, line)
+        fields = dict(header.fields)
+        self._touch(self._entities[family.headers], fields)
+        documents.total(tx, family, fields)
+        return self._store_row(tx, self._entities[family.headers], fields)
 
     def delete(self, tx: Transaction, entity: Entity, row: Row) -> None:
         """Remove the row and do to its referrers what their relationship says. Raises Refused."""
@@ -104,12 +180,14 @@ class Writer:
                     self._remove(tx, child, referrer)
                 else:
                     self._store_row(tx, child, {**referrer.fields, column: None})
-        tx.drop(entity.set_name, row.key)
+        drop(tx, entity.set_name, row.key)
 
     def _touch(self, entity: Entity, fields: Fields) -> None:
         fields["modifiedon"] = self._clock.stamp()
         if "_modifiedby_value" in entity.fields:
-            fields["_modifiedby_value"] = USER
+            fields["_modifiedby_value"] = self._user
+            if self._user != USER and "_modifiedonbehalfby_value" in entity.fields:
+                fields["_modifiedonbehalfby_value"] = USER
 
     def _store_document(self, tx: Transaction, entity: Entity, before: Row | None, fields: Fields) -> Row:
         """Store a row; for a document also its lines and totals, for a line also the totals of its document."""

@@ -18,7 +18,8 @@ _COMPACT_ABOVE = 64 * 1024 * 1024  # bytes of journal that are folded into the s
 class Store:
     """Tables and counters of one system.
 
-    A journal line is `{"w": [[set, version, fields] or [set, null, key] ...], "c": {counter: value}}`.
+    A journal line is `{"w": [[set, version, fields] or [set, null, key, version] ...], "c": {counter: value}}`. The
+    version of a deletion is empty where deletions need not be remembered.
     """
 
     def __init__(self, entities: Iterable[Entity], folder: Path) -> None:
@@ -81,16 +82,22 @@ class Store:
         for name, table in self.tables.items():
             for row in table.rows():
                 yield {"w": [[name, row.version, row.fields]], "c": {}}
+            for key, version in table.deleted.items():
+                yield {"w": [[name, None, key, version]], "c": {}}
 
     def _replay(self) -> None:
         for line in self._journal.read():
             self.counters.update(line["c"])
-            for set_name, version, content in line["w"]:
+            for set_name, version, content, *deleted_at in line["w"]:
                 table = self.tables[set_name]
                 if version is None:
                     table.drop(_key(content))
+                    if deleted_at and deleted_at[0]:
+                        table.deleted[_key(content)] = deleted_at[0]
                 else:
-                    table.put(Row(table.entity.key_of(content), content, version))
+                    row = Row(table.entity.key_of(content), content, version)
+                    table.deleted.pop(row.key, None)
+                    table.put(row)
 
 
 class Transaction:
@@ -99,7 +106,7 @@ class Transaction:
     def __init__(self, store: Store, silent: bool = False) -> None:
         self._store = store
         self._silent = silent
-        self._undo: list[tuple[Table, Key, Row | None]] = []
+        self._undo: list[tuple[Table, Key, Row | None, str | None]] = []
         self._counters_before: dict[str, int] = {}
         self.lines: list[list[Any]] = []
         self.counters: dict[str, int] = {}
@@ -111,15 +118,19 @@ class Transaction:
         """Store a whole row and return it."""
         table = self._store.tables[set_name]
         row = Row(table.entity.key_of(fields), fields, version)
-        self._undo.append((table, row.key, table.put(row)))
+        deleted_at = table.deleted.pop(row.key, None)
+        self._undo.append((table, row.key, table.put(row), deleted_at))
         if not self._silent:
             self.lines.append([set_name, version, fields])
         return row
 
-    def drop(self, set_name: str, key: Key) -> None:
+    def drop(self, set_name: str, key: Key, version: str = "") -> None:
+        """Remove a row; with a version its deletion is remembered."""
         table = self._store.tables[set_name]
-        self._undo.append((table, key, table.drop(key)))
-        self.lines.append([set_name, None, key])
+        self._undo.append((table, key, table.drop(key), table.deleted.get(key)))
+        if version:
+            table.deleted[key] = version
+        self.lines.append([set_name, None, key, version])
 
     def next_number(self, counter: str, start: int = 1) -> int:
         """The next value of a named sequence; a failed transaction gives its numbers back."""
@@ -129,11 +140,14 @@ class Transaction:
         return value
 
     def undo(self) -> None:
-        for table, key, before in reversed(self._undo):
+        for table, key, before, deleted_at in reversed(self._undo):
             if before is None:
                 table.drop(key)
             else:
                 table.put(before)
+            table.deleted.pop(key, None)
+            if deleted_at:
+                table.deleted[key] = deleted_at
         self._store.counters.update(self._counters_before)
 
 

@@ -23,11 +23,12 @@ class Row:
 
 class Table:
     """All rows of one entity set. `revision` grows with every change, so that cached results can be
-    recognised."""
+    recognised. `deleted` remembers the version at which a row was deleted, for tables whose changes are told."""
 
     def __init__(self, entity: Entity) -> None:
         self.entity = entity
         self.revision = 0
+        self.deleted: dict[Key, str] = {}
         self._rows: dict[Key, Row] = {}
         self._sorted: list[Key] = []
         self._unsorted: list[Key] = []

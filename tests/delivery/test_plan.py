@@ -1,7 +1,9 @@
 import pytest
 
 from prospect_to_cash.errors import Stopped
+from prospect_to_cash.stores import plan_rows
 from prospect_to_cash.stores.standing import RecordsLost
+from tests.delivery.conftest import CARD, ENVIRONMENTS
 
 
 def test_a_record_that_was_never_accepted_is_created_whole_with_its_blocks_flattened(flow):
@@ -52,6 +54,51 @@ def test_a_change_while_in_doubt_sends_what_differs_from_either_body(flow):
     flow.say("things", "a", {"Name": "B", "Fax": "1", "Mail": "x"})
 
     assert flow.planned(flow.plan())[("things", "a")][2] == {"Name": "B", "Fax": "1"}
+
+
+def test_a_change_in_doubt_that_nobody_asks_for_any_more_is_settled_and_goes_whole_when_asked_again(flow):
+    flow.record("a")
+    flow.say("things", "a", {"Name": "A"})
+    flow.say("marks", "a", {"Number": "1"})
+    flow.accept(flow.plan())
+    flow.say("marks", "a", {"Number": "2"})
+    flow.accept(flow.plan(), state="in_doubt")
+    flow.unsay("marks", "a")
+    flow.plan()
+
+    assert flow.sql("select state from sync.ledger where write = 'marks'") == [("accepted",)]
+    flow.say("marks", "a", {"Number": "1"})
+    assert flow.planned(flow.plan())[("marks", "a")][2] == {"Number": "1"}
+
+
+def test_what_another_run_delivered_since_the_plan_was_made_is_not_sent_again(flow):
+    flow.record("a")
+    flow.say("marks", "a", {"Number": "1"})
+    flow.accept(flow.plan(), state="in_doubt")
+    late = flow.plan()
+    # The other run's answer was written down before this plan was stored, and committed after it was read.
+    flow.sql("update sync.ledger set state = 'accepted', accepted_hash = plan.body_hash, accepted_body = plan.body, "
+             "accepted_run = ledger.in_doubt_run, changed_at = clock_timestamp() - interval '1 minute' "
+             "from sync.plan where plan.run_id = ledger.in_doubt_run and plan.seq = ledger.in_doubt_seq")  # fmt: skip
+
+    (row,) = plan_rows.next_rows(
+        flow.connection, late, CARD.writes[1], list(ENVIRONMENTS.values()), '""', 0, 10
+    )
+
+    assert row.superseded
+
+
+def test_what_is_forced_is_sent_although_it_was_accepted_before(flow):
+    flow.record("a")
+    flow.say("marks", "a", {"Number": "1"})
+    flow.accept(flow.plan())
+    forced = flow.plan(force=True)
+
+    (row,) = plan_rows.next_rows(
+        flow.connection, forced, CARD.writes[1], list(ENVIRONMENTS.values()), '""', 0, 10
+    )
+
+    assert not row.superseded
 
 
 def test_a_child_goes_in_the_same_run_behind_its_parent(flow):

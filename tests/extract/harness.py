@@ -16,6 +16,7 @@ from prospect_to_cash.strategies.extraction import Extraction, Tally
 
 SELECT = ("accountid", "name", "modifiedon", "versionnumber")
 WINDOW = Read("sales", "accounts", ("accountid",), "window", "modifiedon", "versionnumber", select=SELECT)
+DELTA = Read("sales", "accounts", ("accountid",), "delta", "modifiedon", "versionnumber", select=SELECT)
 COMPARE = Read("sales", "accounts", ("accountid",), "compare", version="versionnumber", select=SELECT)
 
 
@@ -61,7 +62,7 @@ class Job:
 
     def as_arguments(self) -> list[str]:
         """This job for a process of its own."""
-        assert self.read in (WINDOW, COMPARE)
+        assert self.read in (WINDOW, COMPARE, DELTA)
         said = {
             "url": self.url,
             "database": self.database,
@@ -74,5 +75,5 @@ class Job:
 
 if __name__ == "__main__":
     said = json.loads(sys.argv[1])
-    read = {"window": WINDOW, "compare": COMPARE}[said.pop("strategy")]
+    read = {"window": WINDOW, "compare": COMPARE, "delta": DELTA}[said.pop("strategy")]
     Job(**{**said, "end": datetime.fromisoformat(said["end"]), "read": read}).run()

@@ -31,6 +31,12 @@ class Source:
         self.spaces = False
         self.hidden: set[str] = set()
         self.reads: list[dict[str, str]] = []
+        self.tracking = True
+        self.deleted: dict[str, int] = {}
+        self.oldest_token = 0
+        self.expiry = (400, "0x80044352")
+        self.token_speaks_from = "first"
+        self.page_body: Callable[[int], bytes | None] = lambda page: None
         self.fault: Callable[[int], int | None] = lambda page: None
         self.gate: tuple[int, threading.Event, threading.Event] | None = None
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
@@ -64,7 +70,14 @@ class Source:
         return key
 
     def delete(self, number: int) -> None:
-        del self.rows[account_id(number)]
+        self.rows.pop(account_id(number), None)
+        self.version += 1
+        self.deleted[account_id(number)] = self.version
+
+    def expire_tokens(self, status: int = 400, code: str = "0x80044352") -> None:
+        """No token that was given until now is known any more."""
+        self.oldest_token, self.expiry = self.version + 1, (status, code)
+        self.version += 1
 
     def pass_time(self, **by: float) -> None:
         self.now += timedelta(**by)
@@ -78,6 +91,8 @@ class Source:
         return self.verbatim.get(key) or json.dumps(self.rows[key], separators=(",", ":")).encode()
 
     def page(self, query: dict[str, str]) -> tuple[list[bytes], str | None]:
+        if "$deltatoken" in query:
+            return self.changes(query)
         keys = sorted(key for key in self.rows if key not in self.hidden and _matches(self.rows[key], query))
         after = query.get("$skiptoken", "")
         left = [key for key in keys if key > after]
@@ -90,9 +105,37 @@ class Source:
             link = f"{self.url}{API}{ENTITY}?{rest}&$skiptoken={shown[-1]}"
         return [self.text(key) for key in shown], link
 
+    def changes(self, query: dict[str, str]) -> tuple[list[bytes], str | None]:
+        """What is newer than the token, by version, and then what was deleted after it."""
+        since, _, upto = query["$deltatoken"].partition("-")
+        known = [(row["versionnumber"], self.text(key)) for key, row in self.rows.items()]
+        gone = [(version, _deletion(key)) for key, version in self.deleted.items() if key not in self.rows]
+        entries = [
+            text
+            for found in (known, gone)
+            for version, text in sorted(found)
+            if int(since) < version <= int(upto or self.version)
+        ]
+        start = int(query.get("$skiptoken", "0"))
+        link = None
+        if len(entries) > start + self.page_size:
+            link = f"{self.url}{API}{ENTITY}?$deltatoken={since}-{upto or self.version}&$skiptoken={start + self.page_size}"
+        return entries[start : start + self.page_size], link
+
+    def delta_link(self, query: dict[str, str], first_version: int) -> str:
+        """The link that stands on the last page."""
+        _, _, upto = query.get("$deltatoken", "").partition("-")
+        version = first_version if self.token_speaks_from == "first" else self.version
+        return f"{self.url}{API}{ENTITY}?$deltatoken={upto or version}"
+
 
 def account_id(number: int) -> str:
     return f"{number:08}-0000-4000-8000-000000000000"
+
+
+def _deletion(key: str) -> bytes:
+    said = {"@odata.context": "c#accounts/$deletedEntity", "id": key, "reason": "deleted"}
+    return json.dumps(said, separators=(",", ":")).encode()
 
 
 def _matches(row: dict, query: dict[str, str]) -> bool:
@@ -135,10 +178,36 @@ def _handler(source: Source) -> type[BaseHTTPRequestHandler]:
             if status := source.fault(number):
                 self.answer(status, b'{"error":{"code":"0x0","message":"out of order"}}')
                 return
+            tracked = "odata.track-changes" in self.headers.get("Prefer", "") or "$deltatoken" in query
+            if tracked and (error := self.refused(query)):
+                self.answer(*error)
+                return
+            if "$skiptoken" not in query:
+                source.version_at_first_page = source.version
+            if (body := source.page_body(number)) is not None:
+                self.answer(200, body)
+                return
             rows, link = source.page(query)
             tail = b',"@odata.nextLink":' + json.dumps(link).encode() if link else b""
+            if tracked and source.tracking and not link:
+                delta = source.delta_link(query, source.version_at_first_page)
+                tail = b',"@odata.deltaLink":' + json.dumps(delta).encode()
             between = b", " if source.spaces else b","
             self.answer(200, b'{"@odata.context":"c","value":[' + between.join(rows) + b"]" + tail + b"}")
+
+        def refused(self, query: dict[str, str]) -> tuple[int, bytes] | None:
+            for option in ("$filter", "$orderby", "$expand", "$top"):
+                if option in query:
+                    text = f'The \\"{option}\\" query parameter isn\'t supported when Change Tracking is enabled.'
+                    return 400, b'{"error":{"code":"0x0","message":"%s"}}' % text.encode()
+            token = int(query.get("$deltatoken", str(source.version)).partition("-")[0])
+            if token < source.oldest_token:
+                status, code = source.expiry
+                return (
+                    status,
+                    b'{"error":{"code":"%s","message":"Version stamp has expired."}}' % code.encode(),
+                )
+            return None
 
         def answer(self, status: int, body: bytes) -> None:
             self.send_response_only(status)

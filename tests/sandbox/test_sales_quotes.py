@@ -179,7 +179,7 @@ def test_actions_name_their_parameters_exactly(shop, sales, active):
     gone = {"QuoteId": "00000000-0000-4000-8000-000000000000", "ColumnSet": {"AllColumns": True}}
     assert error(sales.post("ReviseQuote", gone)) == (404, "0x80040217")
     assert error(sales.patch("CloseQuote", {"Status": 7, "QuoteClose": close})) == (405, "0x80060888")
-    assert sales.post("ConvertQuoteToSalesOrder", {}).status_code == 501
+    assert sales.post("GenerateQuoteFromOpportunity", {}).status_code == 501
     assert error(sales.post("NoSuchQuote", {})) == (404, "0x80060888")
 
 

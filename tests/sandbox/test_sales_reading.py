@@ -211,15 +211,13 @@ def test_the_root_lists_the_sets_and_metadata_describes_them(sales):
     assert {"accounts", "products", "transactioncurrencies"} <= {r["name"] for r in sales.rows("")}
     text = sales.get("$metadata").text
     assert '<Property Name="accountnumber" Type="Edm.String" MaxLength="20" />' in text
-    assert '<NavigationProperty Name="transactioncurrencyid" Type="mscrm.transactioncurrency">' in text
+    assert (
+        '<NavigationProperty Name="transactioncurrencyid" Type="mscrm.transactioncurrency" Partner=' in text
+    )
 
 
 def test_what_is_documented_but_not_simulated_says_so(sales):
-    for query in ("$expand=primarycontactid", "$apply=aggregate($count as n)", "fetchXml=<fetch/>"):
-        assert sales.get(f"accounts?{query}").status_code == 501
-    assert sales.get("accounts", Prefer="odata.track-changes").status_code == 501
-    assert sales.post("accounts/Microsoft.Dynamics.CRM.CreateMultiple", {"Targets": []}).status_code == 501
-    assert sales.post("accounts", {"name": "A", "primarycontactid": {"lastname": "B"}}).status_code == 501
+    assert sales.get("accounts?fetchXml=<fetch/>").status_code == 501
 
 
 def test_an_url_holds_at_most_32_kilobytes(sales):

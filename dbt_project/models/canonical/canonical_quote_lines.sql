@@ -215,7 +215,8 @@ select
     unit_price_amount::numeric(28, 10) as unit_price_amount,
     unit_discount_amount::numeric(28, 10) as unit_discount_amount,
     {%- if var('line_discount') == 'line_item' %}
-    (net_amount - round((unit_price_amount - unit_discount_amount) * quantity, 2))::numeric(28, 10)
+    -- 0 where the quantity is unreadable, which holds the quote
+    coalesce(net_amount - round((unit_price_amount - unit_discount_amount) * quantity, 2), 0)::numeric(28, 10)
     {%- else %}
     0::numeric(28, 10)
     {%- endif %} as charge_amount,

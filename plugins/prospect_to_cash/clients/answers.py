@@ -11,16 +11,19 @@ import orjson
 
 from prospect_to_cash.clients.operations import Answer, Kind, Operation
 from prospect_to_cash.clients.pages import BOM
-from prospect_to_cash.errors import Misconfigured, P2CError, Throttled, Unavailable
+from prospect_to_cash.clients.transport import Reply
+from prospect_to_cash.errors import Expired, Misconfigured, P2CError, Refused, Throttled, Unavailable
 
 BUSY = (502, 503, 504)
 """Answers of the doors before a service: the request may be repeated if it is repeatable at all."""
 
 _REQUEST_IDS = ("x-ms-service-request-id", "ms-dyn-aid", "REQ_ID", "x-ms-client-request-id", "request-id")
-_ENTITY_ID = re.compile(r"\(([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})\)\s*$")
+_ENTITY_ID = re.compile(r"[(=]([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})\)\s*$")
 _ROW = re.compile(r"^Write failed for table row of type '[^']*'\.\s*")
 _ITEM = re.compile(r";\s*(?=(?:Info|Warning|Error): )")
 _LEVEL = re.compile(r"^(?:Info|Warning|Error): ")
+_XML_MESSAGE = re.compile(rb"<(?:\w+:)?error\b[^>]*>.*?<(?:\w+:)?message\b[^>]*>([^<]{1,2000})<", re.DOTALL)
+_XML_CODE = re.compile(rb"<(?:\w+:)?code\b[^>]*>([\w.-]{1,100})<")
 _NOISE = re.compile(r"validateField failed on field|validateWrite failed on data source", re.IGNORECASE)
 
 
@@ -43,17 +46,36 @@ def read_fault(status: int, body: bytes) -> Fault:
     try:
         found = orjson.loads(body)
     except orjson.JSONDecodeError:
-        return Fault(status, "", f"HTTP {status} with a page instead of an explanation{_title(body)}.")
+        return _told_otherwise(status, body)
     if not isinstance(found, dict):
         return Fault(status, "", f"HTTP {status} with an answer in an unknown form.")
     error = found.get("error", found)
     if not isinstance(error, dict):
-        return Fault(status, str(error), str(found.get("error_description", error)))
+        said = str(found.get("error_description") or error or f"HTTP {status} without any explanation.")
+        return Fault(status, str(error or ""), said)
     inner = error.get("innererror")
     inner = inner if isinstance(inner, dict) else {}
-    text = str(inner.get("message") or error.get("message") or error.get("Message") or "")
+    message = inner.get("message") or error.get("message") or error.get("Message") or ""
+    text = str(message.get("value") or "" if isinstance(message, dict) else message)
     sentence = infolog_sentence(text) or f"HTTP {status} without any explanation."
     return Fault(status, str(error.get("code") or ""), sentence, text, str(inner.get("type") or ""))
+
+
+def _told_otherwise(status: int, body: bytes) -> Fault:
+    """The error in a body that is no JSON: OData's XML, a page, or plain text.
+
+    The two elements of an XML error are found as text: nothing is parsed, so that nothing can be expanded.
+    """
+    if body[:1] != b"<":
+        said = " ".join(body[:2000].decode("utf-8", "replace").split())[:300]
+        if said.isprintable() and "\ufffd" not in said and said[:1] not in "{[":
+            return Fault(status, "", said)
+    message = _XML_MESSAGE.search(body[:20_000])
+    if not message:
+        return Fault(status, "", f"HTTP {status} with a page instead of an explanation{_title(body)}.")
+    code = _XML_CODE.search(body[:20_000])
+    text = html.unescape(message[1].decode("utf-8", "replace")).strip()
+    return Fault(status, code[1].decode() if code else "", infolog_sentence(text), text)
 
 
 def infolog_sentence(text: str) -> str:
@@ -84,15 +106,19 @@ def read_error(host: str, fault: Fault, what: str) -> P2CError:
             f"user, and the host must be spelled as the environment spells it. {fault.sentence}"
         )
     if fault.status == 403:
-        return Misconfigured(f"{said} Give the application user the roles it needs.")
+        return Refused(f"{said} Give the application user the roles it needs.", fault.status)
     if fault.status == 429:
         return Throttled(said, retry_after=30.0)
-    return Unavailable(said) if fault.status >= 500 or fault.status == 408 else Misconfigured(said)
+    if fault.status == 410:
+        return Expired(said)
+    return Unavailable(said) if fault.status >= 500 or fault.status == 408 else Refused(said, fault.status)
 
 
 def is_json(headers: Mapping[str, str], body: bytes) -> bool:
     """Whether a body is JSON at first sight; some doors answer 200 with a page of HTML."""
-    return body.removeprefix(BOM)[:1] in (b"{", b"[") and "html" not in headers.get("Content-Type", "")
+    return body.removeprefix(BOM).lstrip()[:1] in (b"{", b"[") and "html" not in headers.get(
+        "Content-Type", ""
+    )
 
 
 def answer_of(
@@ -117,7 +143,7 @@ def answer_of(
         return Answer(
             "done",
             status,
-            created=_created(operation, status, upserts),
+            created=_created(operation, status, bool(body.strip()), upserts),
             row=body.removeprefix(BOM) if body.strip() else None,
             entity_id=place[1].lower() if place else None,
             request_id=request_id,
@@ -133,11 +159,14 @@ def answer_of(
     return Answer(kind, status, code=fault.code, sentence=fault.sentence, request_id=request_id)
 
 
-def _created(operation: Operation, status: int, upserts: bool) -> bool | None:
-    """Whether a success made a new record; None where the system answers an upsert the same either way."""
+def _created(operation: Operation, status: int, has_row: bool, upserts: bool) -> bool | None:
+    """Whether a success made a new record; None where the system answers an upsert the same either way.
+
+    200 tells an update only with the record: some servers say 200 where others say 204.
+    """
     if operation.method == "POST" or operation.create_only or status == 201:
         return True
-    if operation.method == "DELETE" or operation.if_match or status == 200 or not upserts:
+    if operation.method == "DELETE" or operation.if_match or (status == 200 and has_row) or not upserts:
         return False
     return None
 
@@ -145,6 +174,19 @@ def _created(operation: Operation, status: int, upserts: bool) -> bool | None:
 def request_id_of(headers: Mapping[str, str]) -> str:
     """The id by which the system's support finds the request again; empty when it gives none."""
     return next((headers[name] for name in _REQUEST_IDS if headers.get(name)), "")
+
+
+def read_etag(reply: Reply) -> str | None:
+    """The etag of the one record in an answer, from its header or its annotation."""
+    named = reply.headers.get("ETag")
+    if named:
+        return named
+    try:
+        said = json_object(reply.body)
+    except (ValueError, RecursionError):
+        return None
+    found = said.get("@odata.etag", said.get("@etag"))
+    return found if isinstance(found, str) and not any(c in found for c in "\r\n") else None
 
 
 def json_object(body: bytes) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from requests.structures import CaseInsensitiveDict
 
 from prospect_to_cash.clients.pages import Garbled
 
-_BOUNDARY = re.compile(r"boundary=\"?([^\";,\s]+)\"?", re.IGNORECASE)
+_BOUNDARY = re.compile(r"\bboundary\s*=\s*(?:\"([^\"]{1,200})\"|([^\";,\s]{1,200}))", re.IGNORECASE)
 _BLANK = re.compile(rb"\r?\n\r?\n")
 _STATUS = re.compile(rb"HTTP/\d(?:\.\d)?\s+(\d{3})")
 
@@ -82,7 +82,7 @@ def parse(content_type: str, body: bytes, count: int) -> tuple[list[PartReply | 
     found = _BOUNDARY.search(content_type)
     if not found or "multipart/" not in content_type.lower():
         raise Garbled("The answer to a batch is no multipart document.")
-    sections, complete = _sections(body, found[1].encode())
+    sections, complete = _sections(body, (found[1] or found[2]).encode())
     replies: list[PartReply | None] = [None] * count
     place = 0
     for reply in _replies(sections):
@@ -120,12 +120,14 @@ def _sections(body: bytes, boundary: bytes) -> tuple[list[bytes], bool]:
     return sections, False
 
 
-def _replies(sections: Sequence[bytes]) -> Iterator[PartReply]:
+def _replies(sections: Sequence[bytes], depth: int = 0) -> Iterator[PartReply]:
     for section in sections:
         headers, content = _headers_and_rest(section)
         nested = _BOUNDARY.search(headers.get("Content-Type", ""))
         if nested and "multipart/" in headers["Content-Type"].lower():
-            yield from _replies(_sections(content, nested[1].encode())[0])
+            if depth:
+                raise Garbled("The answer to a batch is nested deeper than a change set.")
+            yield from _replies(_sections(content, (nested[1] or nested[2]).encode())[0], depth + 1)
             continue
         status = _STATUS.match(content.lstrip())
         if not status:

@@ -4,18 +4,25 @@ Error codes: learn.microsoft.com/power-apps/developer/data-platform/reference/we
 """
 
 import re
+import time
+from collections.abc import Sequence
 from typing import ClassVar
 
 from prospect_to_cash.clients import literals
-from prospect_to_cash.clients.answers import Fault, json_object
+from prospect_to_cash.clients.answers import Fault, json_object, read_error
+from prospect_to_cash.clients.auth import Credentials
 from prospect_to_cash.clients.batch import Part
-from prospect_to_cash.clients.odata import SystemClient
+from prospect_to_cash.clients.bulk import BulkActions, Message, action_path
+from prospect_to_cash.clients.odata import Patience, SystemClient
 from prospect_to_cash.clients.operations import Kind, Operation
 from prospect_to_cash.clients.pages import Garbled
 from prospect_to_cash.clients.transport import Reply
+from prospect_to_cash.errors import Expired, P2CError, Refused
 
 _NO_RECORD = {"0x80040217", "0x80060891"}
 _TAKEN = {"0x80040237", "0x80060892", "0x80040333", "0x80043b08"}
+_EXPIRED = "0x80044352"
+_NOT_TRACKED = "0x80072491"
 _SQL = "0x80044150"
 _DEADLOCK = re.compile(r"\b1205\b|deadlock", re.IGNORECASE)
 _GUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -32,6 +39,16 @@ class DataverseClient(SystemClient):
     upserts: ClassVar[bool] = True
     pages_by_offset: ClassVar[bool] = False
     probe: ClassVar[str] = "WhoAmI"
+
+    def __init__(
+        self,
+        root_url: str,
+        credentials: Credentials,
+        deadline: float | None = None,
+        patience: Patience | None = None,
+    ) -> None:
+        super().__init__(root_url, credentials, deadline, patience)
+        self._bulk = BulkActions(self._rows)
 
     def identity(self) -> dict[str, object]:
         """`env_id` and `organization_id`: the organisation's GUID, which a restored copy does not share."""
@@ -65,13 +82,56 @@ class DataverseClient(SystemClient):
         url = self.api_root + literals.record_path(operation.entity, key)
         return Part(operation.method, url, headers, operation.body)
 
+    def read_refusal(self, fault: Fault, what: str) -> P2CError:
+        """Of a read; a delta link is told to be too old by its code, the status is not documented (section 5.7)."""
+        code = fault.code.lower()
+        if code == _EXPIRED:
+            return Expired(f"{self.host} no longer keeps the changes of {what} since the last read.")
+        if code == _NOT_TRACKED:
+            return Refused(
+                f"{self.host} does not track changes of {what}: turn change tracking on for the table, or give "
+                "the card strategy `window`.",
+                fault.status,
+            )
+        return read_error(self.host, fault, what)
+
+    def bulk_message(self, operation: Operation, seconds: float) -> Message | None:
+        return self._bulk.offered(operation, seconds)
+
+    def bulk_part(self, message: Message, operations: Sequence[Operation]) -> Part:
+        url = self.api_root + action_path(operations[0].entity, message)
+        return Part("POST", url, {}, self._bulk.body(message, operations))
+
+    def withdraw_bulk(self, entity: str, message: Message, fault: Fault) -> bool:
+        """405 and 501 are about the action, and so is a 404 that names no missing record."""
+        unknown = fault.status == 404 and fault.code.lower() not in _NO_RECORD
+        if unknown or fault.status in (405, 501):
+            self._bulk.withdraw(entity, message)
+            return True
+        return False
+
+    def _rows(self, path: str, seconds: float) -> list[dict[str, object]] | None:
+        """The rows behind a path, asked once; None when they are not to be had."""
+        ends = time.monotonic() + seconds
+        try:
+            self.clock.wait(seconds)
+            reply = self.send(
+                "GET", self.api_root + path, {}, None, min(self.deadline, ends - time.monotonic())
+            )
+            self.told_to_wait(reply.status, reply.headers, 0)
+            found = json_object(reply.body).get("value") if reply.status == 200 else None
+        except (P2CError, ValueError, RecursionError):
+            return None
+        return [row for row in found if isinstance(row, dict)] if isinstance(found, list) else None
+
     def refusal(self, operation: Operation, fault: Fault) -> Kind:
         code = fault.code.lower()
-        if code in _TAKEN:
+        if code in _TAKEN or (fault.status == 409 and operation.if_match is None):
             return "exists"
         if fault.status == 412:
             return "exists" if operation.create_only else "missing" if operation.if_match == "*" else "stale"
-        if fault.status == 404 and operation.method != "POST" and (code in _NO_RECORD or not code):
+        # Codes of the platform are hexadecimal; any other one is of a server that says 404 as HTTP does.
+        if fault.status == 404 and operation.method != "POST" and (code in _NO_RECORD or code[:2] != "0x"):
             return "rejected" if self._is_about_another(operation, fault) else "missing"
         if fault.status >= 500:
             return "not_run" if code == _SQL and _DEADLOCK.search(fault.text) else "unknown"

@@ -16,6 +16,7 @@ from prospect_to_cash.clients.auth import Credentials
 from prospect_to_cash.clients.batch import Part
 from prospect_to_cash.clients.odata import Patience, SystemClient
 from prospect_to_cash.clients.operations import Kind, Operation
+from prospect_to_cash.clients.pages import whole_rows
 from prospect_to_cash.errors import Misconfigured
 
 COMPANY = "dataAreaId"
@@ -54,8 +55,8 @@ class FinOpsClient(SystemClient):
         Raises Misconfigured for a company that the environment does not have.
         """
         entity, name = _LEGAL_ENTITIES
-        rows = (row for page in self.pages(entity, [name], orderby=[name]) for row in page.rows)
-        known = {str(orjson.loads(row)[name]).lower() for row in rows}
+        rows = (row for page in self.pages(entity, [name], orderby=[name]) for row in whole_rows(page))
+        known = {str(orjson.loads(row).get(name)).lower() for row in rows}
         absent = sorted(set(self.companies) - known)
         if absent:
             raise Misconfigured(
@@ -106,7 +107,7 @@ class FinOpsClient(SystemClient):
         """
         if _CONFLICT.search(fault.text):
             return "not_run"
-        if operation.method == "POST" and _TAKEN.search(fault.text):
+        if operation.method == "POST" and (_TAKEN.search(fault.text) or fault.status == 409):
             return "exists"
         if fault.status == 412:
             return "stale"

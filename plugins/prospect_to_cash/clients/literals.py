@@ -47,8 +47,17 @@ def literal(value: Value, field: str = "") -> str:
                 if not is_guid(value):
                     raise ValueError(f"{field} is compared with {value!r}, which is not a GUID.")
                 return value.lower()
-            return "'" + value.replace("'", "''") + "'"
+            return "'" + whole(value).replace("'", "''") + "'"
     raise ValueError(f"{field or 'A value'} has type {type(value).__name__}, which OData cannot say.")
+
+
+def whole(text: str) -> str:
+    """The text, if it can be sent. Raises ValueError for a lone surrogate, which no encoding of the wire can say."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise ValueError("A text holds half a character (a lone surrogate), which cannot be sent.") from None
+    return text
 
 
 def any_of(keys: Sequence[Mapping[str, Value]]) -> str:
@@ -90,7 +99,7 @@ def record_path(entity: str, key: Mapping[str, str | int] | str | None = None) -
 
 def query(options: Mapping[str, str]) -> str:
     """Query options in the given order, percent-encoded, without those that are empty."""
-    return "&".join(f"{name}={quote(value, safe=_SAFE)}" for name, value in options.items() if value)
+    return "&".join(f"{name}={quote(whole(value), safe=_SAFE)}" for name, value in options.items() if value)
 
 
 _SAFE = "'(),:*/@$"

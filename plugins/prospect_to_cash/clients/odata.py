@@ -8,27 +8,30 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, Self, TypeVar
-from urllib.parse import urljoin
 from uuid import uuid4
 
 from prospect_to_cash.clients import literals
 from prospect_to_cash.clients.answers import BUSY, Fault, is_json, read_error, read_fault, request_id_of
 from prospect_to_cash.clients.auth import Credentials, TokenSource
 from prospect_to_cash.clients.batch import Part
+from prospect_to_cash.clients.bulk import Message
+from prospect_to_cash.clients.changes import told_apart
 from prospect_to_cash.clients.operations import Answer, Kind, Operation
-from prospect_to_cash.clients.pages import Garbled, Page
+from prospect_to_cash.clients.pages import Garbled, Page, whole_rows
+from prospect_to_cash.clients.paging import Circle, absolute, with_absolute_links
 from prospect_to_cash.clients.throttle import clock_of, http_date, retry_after
 from prospect_to_cash.clients.transport import (
     AnswerLost,
     NotSent,
     Reply,
+    TooLarge,
     Transport,
     checked_origin,
     origin_of,
     request_deadline,
 )
 from prospect_to_cash.clients.writing import Course
-from prospect_to_cash.errors import Misconfigured, Unavailable
+from prospect_to_cash.errors import Expired, Misconfigured, P2CError, Unavailable
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -104,6 +107,22 @@ class SystemClient(ABC):
     def refusal(self, operation: Operation, fault: Fault) -> Kind:
         """What this system means by refusing `operation` with `fault`."""
 
+    def read_refusal(self, fault: Fault, what: str) -> P2CError:
+        """What this system means by refusing a read of `what` with `fault`."""
+        return read_error(self.host, fault, what)
+
+    def bulk_message(self, operation: Operation, seconds: float) -> Message | None:
+        """The bulk action that this system offers for `operation`, found out within `seconds`; None: none."""
+        return None
+
+    def bulk_part(self, message: Message, operations: Sequence[Operation]) -> Part:
+        """Operations of one set as one bulk action, where `bulk_message` named it for each of them."""
+        raise NotImplementedError(f"{self.system} has no bulk actions.")
+
+    def withdraw_bulk(self, entity: str, message: Message, fault: Fault) -> bool:
+        """Whether `fault` says that the action does not exist; then it is not offered again."""
+        return False
+
     @abstractmethod
     def write_part(self, operation: Operation) -> Part:
         """`operation` as this system wants it on the wire."""
@@ -128,24 +147,36 @@ class SystemClient(ABC):
         filter: str | None = None,
         orderby: Sequence[str] = (),
         page_size: int | None = None,
+        track: bool = False,
     ) -> Iterator[Page]:
         """The records of a set, page by page, along the server's own links. Raises P2CError.
 
         `filter` is OData text; build its values with `literal`. `orderby` should end in the key: paging is no
-        snapshot.
+        snapshot. With `track` the last page brings a link to later changes; filter and order do not go with it.
         """
-        options = {"$select": ",".join(select), **self.read_options(orderby, filter)}
-        headers = {"Prefer": f"odata.maxpagesize={page_size}"} if page_size else {}
-        yield from self._follow(f"{literals.record_path(entity)}?{literals.query(options)}", headers, entity)
+        options = {"$select": ",".join(select)}
+        if not track:
+            options |= self.read_options(orderby, filter)
+        path = f"{literals.record_path(entity)}?{literals.query(options)}"
+        yield from self.follow(path, entity, page_size, track)
 
-    def _follow(self, path: str, headers: Mapping[str, str], what: str) -> Iterator[Page]:
-        link: str | None = path
-        while link:
-            page = self.get(link, read_page, headers, what)
+    def follow(
+        self, link: str, what: str, page_size: int | None = None, track: bool = False
+    ) -> Iterator[Page]:
+        """The page behind a link of the server and all that follow it; every page is asked for in the same way.
+
+        Links come back absolute. Raises Unavailable when the pages lead in a circle or nowhere.
+        """
+        wishes = ["odata.track-changes"] * track + [f"odata.maxpagesize={page_size}"] * bool(page_size)
+        headers = {"Prefer": ",".join(wishes)} if wishes else {}
+        following: str | None = self._own_url(link)
+        circle = Circle(self.host, what, following or "")
+        while following:
+            page = self.get(following, read_page, headers, what)
+            page = with_absolute_links(page, following, self.api_root)
+            circle.check(page)
             yield page
-            if page.next_link and urljoin(self.api_root, page.next_link) == urljoin(self.api_root, link):
-                raise Unavailable(f"{self.host} names a page of {what} as the one that follows it.")
-            link = page.next_link
+            following = page.next_link
 
     def lookup(
         self, entity: str, keys: Sequence[Mapping[str, literals.Value]], select: Sequence[str]
@@ -157,16 +188,17 @@ class SystemClient(ABC):
         orderby = tuple(keys[0]) if keys and self.pages_by_offset else ()
         for chunk in self._chunks(keys):
             for page in self.pages(entity, select, literals.any_of(chunk), orderby):
-                yield from page.rows
+                yield from whole_rows(page)
 
-    def write(self, operations: Sequence[Operation], deadline: float) -> list[Answer]:
+    def write(self, operations: Sequence[Operation], deadline: float, in_bulk: bool = False) -> list[Answer]:
         """Send the operations within `deadline` seconds in all; one answer each, in their order.
 
-        More than one go as `$batch`. A POST is sent once. Writes by key are sent again, within the client's
-        patience, when they were not run, or when that is not known and no condition would make a second time
-        differ. Raises Throttled, Unavailable or Misconfigured only when nothing can have been executed.
+        More than one go as `$batch`, or with `in_bulk` as bulk actions where the service offers one for them.
+        A POST is sent once. Writes by key are sent again, within the client's patience, when they were not
+        run, or when that is not known and no condition would make a second time differ. Raises Throttled,
+        Unavailable or Misconfigured only when nothing can have been executed.
         """
-        return Course(self, operations, deadline).run()
+        return Course(self, operations, deadline).run(in_bulk)
 
     def _chunks(
         self, keys: Sequence[Mapping[str, literals.Value]]
@@ -198,20 +230,24 @@ class SystemClient(ABC):
         failures = throttles = 0
         while True:
             self.clock.wait(max(ends - time.monotonic(), 0.0))
-            problem: Unavailable
+            problem: P2CError
             try:
                 reply = self.send("GET", url, headers or {}, None, self.deadline)
                 if self.told_to_wait(reply.status, reply.headers, throttles):
                     throttles += 1
                     continue
                 if reply.status in (500, *BUSY):
-                    problem = Unavailable(f"{self.host}: {read_fault(reply.status, reply.body).sentence}")
+                    problem = self.read_refusal(read_fault(reply.status, reply.body), what)
+                    if isinstance(problem, Expired):
+                        raise problem
                 elif reply.status != 200:
-                    raise read_error(self.host, read_fault(reply.status, reply.body), what)
+                    raise self.read_refusal(read_fault(reply.status, reply.body), what)
                 elif not is_json(reply.headers, reply.body):
                     problem = Unavailable(f"{self.host} answers {what} with a page instead of JSON.")
                 else:
                     return read(reply)
+            except TooLarge:
+                raise
             except (NotSent, AnswerLost, Garbled) as error:
                 problem = error
             failures += 1
@@ -222,7 +258,7 @@ class SystemClient(ABC):
 
     def _own_url(self, path: str) -> str:
         """`path` under the API root; another origin is refused, as it would be handed the token."""
-        url = urljoin(self.api_root, path)
+        url = absolute(path, self.api_root, self.api_root)
         try:
             origin = origin_of(url)
         except ValueError:
@@ -272,5 +308,5 @@ class SystemClient(ABC):
 
 
 def read_page(reply: Reply) -> Page:
-    """The page in an answer. Raises Garbled."""
-    return Page.read(reply.body, reply.started_at, request_id_of(reply.headers))
+    """The page in an answer, deletions told apart. Raises Garbled."""
+    return told_apart(Page.read(reply.body, reply.started_at, request_id_of(reply.headers)))

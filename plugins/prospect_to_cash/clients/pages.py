@@ -32,7 +32,7 @@ class Page:
 
     `observed_at` is the start of the request, UTC. The bytes of a row are cut, not checked: whether they are
     valid JSON is told by who parses them. `delta_link` stands on the last page of a collection read with
-    change tracking.
+    change tracking, `deleted` are the keys of records that a page of changes says are deleted.
     """
 
     rows: list[bytes] = field(repr=False)
@@ -41,6 +41,7 @@ class Page:
     next_link: str | None = None
     delta_link: str | None = None
     count: int | None = None
+    deleted: tuple[str, ...] = field(default=(), repr=False)
     body: bytes = field(default=b"", repr=False)
 
     @classmethod
@@ -48,14 +49,14 @@ class Page:
         """Cut one answer into a page; raises Garbled when it is no collection in JSON."""
         body = body.removeprefix(BOM)
         rows, envelope = _cut_fast(body) or _cut_slow(body)
-        count = envelope.get("@odata.count")
+        count = envelope.get("@odata.count", envelope.get("@count"))
         return cls(
             rows=rows,
             observed_at=observed_at,
             request_id=request_id,
-            next_link=_link(envelope, "@odata.nextLink"),
-            delta_link=_link(envelope, "@odata.deltaLink"),
-            count=count if isinstance(count, int) else None,
+            next_link=_link(envelope, "nextLink"),
+            delta_link=_link(envelope, "deltaLink"),
+            count=count if isinstance(count, int) and not isinstance(count, bool) else None,
             body=body,
         )
 
@@ -65,8 +66,17 @@ class Page:
         return replace(self, rows=rows)
 
 
+def whole_rows(page: Page) -> list[bytes]:
+    """The rows of a page for who reads them at once, each a JSON object. Raises Garbled."""
+    for row in page.rows:
+        if _parsed(row) is None:
+            raise Garbled("A record in the answer is no JSON object.")
+    return page.rows
+
+
 def _link(envelope: dict[str, object], name: str) -> str | None:
-    link = envelope.get(name)
+    """A link of the envelope; OData 4.01 leaves the `odata.` of annotations out."""
+    link = envelope.get(f"@odata.{name}", envelope.get(f"@{name}"))
     return link if isinstance(link, str) and link else None
 
 
@@ -78,13 +88,15 @@ def _cut_fast(body: bytes) -> tuple[list[bytes], dict[str, object]] | None:
     start = value.end()
     if body[start : start + 1] == b"]":
         envelope = _parsed(body)
-        return ([], envelope) if envelope is not None else None
+        return ([], envelope) if envelope is not None and envelope.get("value") == [] else None
     first = _FIRST_KEY.match(body, start)
     end = body.rfind(b"}]")
     if not first or end < start:
         return None
-    envelope = _parsed(body[:start] + body[end + 1 :])
-    if envelope is None:
+    envelope = _parsed(body[:start] + b"true" + body[end + 1 :])
+    if envelope is None or envelope.get("value") != [
+        True
+    ]:  # else it was a list of that name deeper in the answer
         return None
     opening = b"{" + first[1]
     pieces = body[start + len(opening) : end].split(b"}," + opening)
@@ -124,7 +136,7 @@ def _cut_slow(body: bytes) -> tuple[list[bytes], dict[str, object]]:
             at = _skip(text, at)
             if text[at] != "}":
                 at = _expect(text, at, ",")
-    except (ValueError, IndexError, TypeError):
+    except (ValueError, IndexError, TypeError, RecursionError):
         raise Garbled("The answer is not a collection in JSON, or ends in the middle.") from None
     if rows is None or text[at + 1 :].strip():
         raise Garbled("The answer is JSON, but no collection: it has no list of values.")
@@ -135,6 +147,8 @@ def _cut_array(text: str, at: int) -> tuple[list[bytes], int]:
     rows = []
     at = _skip(text, at + 1)
     while text[at] != "]":
+        if text[at] != "{":
+            raise ValueError("a row that is no object")
         _, end = _DECODER.raw_decode(text, at)
         rows.append(text[at:end].encode("utf-8", "surrogateescape"))
         at = _skip(text, end)

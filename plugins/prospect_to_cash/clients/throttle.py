@@ -5,6 +5,7 @@ to wait speaks for all of them.
 """
 
 import logging
+import re
 import threading
 import time
 from collections.abc import Mapping
@@ -13,6 +14,10 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from prospect_to_cash.errors import Throttled
+
+LONGEST = 86_400.0
+"""Seconds: no service means more; a longer wait would be a garbled one, and hold this identity for ever."""
+_SECONDS = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,12})?")
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +66,32 @@ class ThrottleClock:
             return Waits(self._asked, self._seconds)
 
 
+class Width:
+    """How many requests may be on their way at once: one more after quiet ones, half after each that had to wait.
+
+    Additive increase and multiplicative decrease, as networks share a line; the ceiling stands on the card.
+    """
+
+    def __init__(self, clock: ThrottleClock, ceiling: int) -> None:
+        self._clock = clock
+        self._ceiling = ceiling
+        self._asked = clock.waits.asked
+        self._quiet = 0
+        self.now = ceiling
+
+    def heard(self) -> int:
+        """A request has been answered; returns the width from now on. Waits of others of this identity count too."""
+        asked = self._clock.waits.asked
+        if asked > self._asked:
+            self._asked, self._quiet = asked, 0
+            self.now = max(self.now // 2, 1)
+        else:
+            self._quiet += 1
+            if self._quiet >= self.now:
+                self.now, self._quiet = min(self.now + 1, self._ceiling), 0
+        return self.now
+
+
 _clocks: dict[tuple[str, str], ThrottleClock] = {}
 _clocks_lock = threading.Lock()
 
@@ -74,15 +105,17 @@ def clock_of(origin: str, client_id: str) -> ThrottleClock:
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds to wait that an answer names, as a number or as a date (judged by the server's own clock)."""
     text = headers.get("Retry-After", "").strip()
-    if text.replace(".", "", 1).isdigit():
-        return float(text)
+    if _SECONDS.fullmatch(text):
+        return min(float(text), LONGEST)
     until, server_now = http_date(text), http_date(headers.get("Date", ""))
-    return max((until - (server_now or datetime.now(UTC))).total_seconds(), 0.0) if until else None
+    if until is None:
+        return None
+    return min(max((until - (server_now or datetime.now(UTC))).total_seconds(), 0.0), LONGEST)
 
 
 def http_date(text: str) -> datetime | None:
     """An HTTP date as UTC; None for anything else."""
     try:
         return parsedate_to_datetime(text).astimezone(UTC)
-    except ValueError:
+    except (ValueError, OverflowError, TypeError, IndexError):
         return None

@@ -37,6 +37,10 @@ class AnswerLost(Unavailable):
     """The request may have reached the server, but its answer did not come back whole."""
 
 
+class TooLarge(AnswerLost):
+    """The answer is larger than this machine is told to take: asking again would bring the same."""
+
+
 @dataclass(frozen=True)
 class Reply:
     """What a server answered. `headers` ignores case, `started_at` (UTC) is when the request began."""
@@ -98,11 +102,20 @@ def request_deadline() -> float:
     return seconds
 
 
+def largest_answer() -> int:
+    """Bytes that one answer may have, unpacked: P2C_LARGEST_ANSWER_MIB, else 256 MiB. Raises Misconfigured."""
+    text = os.environ.get("P2C_LARGEST_ANSWER_MIB", "256")
+    if not text.isascii() or not text.isdigit() or not 0 < int(text) < 1_000_000:
+        raise Misconfigured(f"P2C_LARGEST_ANSWER_MIB is {text!r}: give whole mebibytes above 0.")
+    return int(text) << 20
+
+
 class Transport:
     """A pool of kept-alive connections, for any number of threads."""
 
     def __init__(self, pool_size: int = 16) -> None:
         self._session = deadline_session(pool_size)
+        self._largest = largest_answer()
 
     def close(self) -> None:
         self._session.close()
@@ -116,7 +129,10 @@ class Transport:
         bearer: str,
         seconds: float,
     ) -> Reply:
-        """Send one request and read its whole answer within `seconds`. Raises NotSent or AnswerLost."""
+        """Send one request and read its whole answer within `seconds`.
+
+        Raises NotSent or AnswerLost, TooLarge among them.
+        """
         if seconds <= 0:
             raise NotSent(f"{urlsplit(url).netloc}: the time for the request ran out before it was sent.")
         started_at = datetime.now(UTC)
@@ -132,11 +148,33 @@ class Transport:
                 allow_redirects=False,
             )
             try:
-                content = response.raw.read(decode_content=True)
+                content = _bounded(response.raw, self._largest, urlsplit(url).netloc)
             except BaseException:
                 response.close()
                 raise
         return Reply(response.status_code, response.headers, content, started_at)
+
+
+def _bounded(answer: Any, largest: int, host: str) -> bytes:
+    """The whole body, unpacked piece by piece, so that a small one cannot unfold without end."""
+    pieces: list[bytes] = []
+    size = 0
+    while piece := answer.read(1 << 20, decode_content=True):
+        size += len(piece)
+        if size > largest:
+            raise TooLarge(
+                f"{host} answers with more than {largest >> 20} MiB: ask for smaller pages, or raise "
+                "P2C_LARGEST_ANSWER_MIB."
+            )
+        pieces.append(piece)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+class _Session(requests.Session):
+    """Never looks at where a redirect leads; requests would read its body without bound to prepare for that."""
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        return None
 
 
 class _Bearer(AuthBase):
@@ -155,12 +193,12 @@ def deadline_session(pool_size: int = 4) -> requests.Session:
 
     It keeps no cookies: the services' affinity cookie would pin all requests to one of their servers.
     """
-    session = requests.Session()
+    session = _Session()
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     adapter = _DeadlineAdapter(pool_connections=4, pool_maxsize=pool_size)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
-    session.headers["Accept-Encoding"] = "gzip"
+    session.headers["Accept-Encoding"] = "gzip, deflate"
     session.headers["User-Agent"] = "prospect-to-cash"
     return session
 
@@ -175,6 +213,8 @@ def plain_failures(host: str, seconds: float) -> Iterator[None]:
     """Turn the many errors of the layers below into NotSent or AnswerLost, told by what had been sent."""
     try:
         yield
+    except TooLarge:
+        raise
     except (
         requests.RequestException,
         urllib3.exceptions.HTTPError,

@@ -22,6 +22,7 @@ from psycopg2.extensions import connection as Connection
 
 from prospect_to_cash.clients.odata import SystemClient
 from prospect_to_cash.clients.operations import Answer
+from prospect_to_cash.clients.throttle import Width
 from prospect_to_cash.delivery import adopt, references
 from prospect_to_cash.delivery.items import Assignment, Item, Tally, folded, kept
 from prospect_to_cash.errors import P2CError
@@ -52,11 +53,12 @@ class Delivery:
         """Send everything that is planned; raises LeaseLost, Throttled or Unavailable with all answers kept."""
         plan_rows.prefer_lookups(self.connection)
         after = 0
+        width = Width(self.client.clock, self.write.max_parallel)
         in_flight: dict[Future[list[Answer]], list[Item]] = {}
         with ThreadPoolExecutor(self.write.max_parallel) as pool:
             try:
                 while True:
-                    while len(in_flight) < self.write.max_parallel:
+                    while len(in_flight) < width.now:
                         rows = self._next(after)
                         if not rows:
                             break
@@ -69,6 +71,7 @@ class Delivery:
                     done, _ = wait(in_flight, return_when=FIRST_COMPLETED)
                     for future in done:
                         self._hear(future, in_flight.pop(future))
+                        width.heard()
             except P2CError:
                 # What is still on its way is heard out, so that as little as possible stays in doubt.
                 for future, items in in_flight.items():
@@ -92,7 +95,7 @@ class Delivery:
         self._mark(items)
         self.tally.operations += len(items)
         operations = [item.operation(self.write) for item in items]
-        return pool.submit(self.client.write, operations, self.lease.terms.deadline)
+        return pool.submit(self.client.write, operations, self.lease.terms.deadline, self.write.bulk)
 
     def _mark(self, items: Sequence[Item]) -> None:
         """Write down, before anything leaves, that these rows are on their way."""
@@ -279,7 +282,7 @@ class Delivery:
             items = again
             try:
                 answers = self.client.write(
-                    [i.operation(self.write) for i in again], self.lease.terms.deadline
+                    [i.operation(self.write) for i in again], self.lease.terms.deadline, self.write.bulk
                 )
             except P2CError:
                 unsent = [item.outcome(Answer("unknown" if item.unsure else "not_run"), ()) for item in again]

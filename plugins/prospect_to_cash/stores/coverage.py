@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
@@ -19,6 +20,9 @@ from psycopg2.extras import DateTimeTZRange
 
 from prospect_to_cash.flow_card import Read
 from prospect_to_cash.window import Window
+
+Kind = Literal["plain", "tracked", "changes"]
+"""Of a read: plain pages, everything with change tracking, or the changes since a link."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,7 @@ class Reading:
     pages: int
     began_at: datetime
     is_recent: bool
+    kind: Kind = "plain"
 
 
 def shape_of(read: Read, identity: dict[str, object]) -> str:
@@ -124,7 +129,7 @@ class Coverage:
             {**self._key, "range": DateTimeTZRange(window.start, window.end)},
         )
 
-    def begin(self, shape: str, window: Window | None) -> Reading:
+    def begin(self, shape: str, window: Window | None, kind: Kind = "plain") -> Reading:
         """Note that a read begins; what another read left behind is forgotten."""
         with self.connection, self.connection.cursor() as cursor:
             self.forget(cursor)
@@ -132,14 +137,15 @@ class Coverage:
                 """
                 with begun as (
                     insert into sync.reading (
-                        env_id, entity, read_id, select_hash, lower_bound, upper_bound, began_at, touched_at
+                        env_id, entity, read_id, kind, select_hash, lower_bound, upper_bound, began_at, touched_at
                     )
                     values (
-                        %(env)s, %(entity)s, nextval('sync.read_id'), %(shape)s, %(lower)s, %(upper)s,
+                        %(env)s, %(entity)s, nextval('sync.read_id'), %(kind)s, %(shape)s, %(lower)s, %(upper)s,
                         clock_timestamp(), clock_timestamp()
                     )
                     on conflict (env_id, entity) do update set
                         read_id = excluded.read_id,
+                        kind = excluded.kind,
                         select_hash = excluded.select_hash,
                         lower_bound = excluded.lower_bound,
                         upper_bound = excluded.upper_bound,
@@ -151,24 +157,30 @@ class Coverage:
                 """,
                 {
                     **self._key,
+                    "kind": kind,
                     "shape": shape,
                     "lower": window and window.start,
                     "upper": window and window.end,
                 },
             )
-        begun = self.under_way()
+        begun = self.under_way(kind)
         assert begun is not None
         return begun
 
-    def under_way(self) -> Reading | None:
-        """The read that was begun and not finished; recent when its last page is less than an hour old."""
+    def under_way(self, kind: Kind = "plain") -> Reading | None:
+        """The read of this kind that was begun and not finished.
+
+        It is recent when its last page is less than an hour old.
+        """
         row = self._one(
             """
             select
                 read_id, select_hash, lower_bound, upper_bound, next_link, pages, began_at,
-                touched_at > clock_timestamp() - interval '1 hour'
-            from sync.reading where env_id = %(env)s and entity = %(entity)s and read_id is not null
-            """
+                touched_at > clock_timestamp() - interval '1 hour', kind
+            from sync.reading
+            where env_id = %(env)s and entity = %(entity)s and read_id is not null and kind = %(kind)s
+            """,
+            kind=kind,
         )
         if row is None:
             return None

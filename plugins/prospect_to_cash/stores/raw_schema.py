@@ -11,7 +11,7 @@ from prospect_to_cash.errors import Misconfigured
 from prospect_to_cash.flow_card import Read
 from prospect_to_cash.stores.rows import one
 
-_SAME = ("key", "strategy", "changed_at", "version", "filter", "select")
+_SAME = ("key", "strategy", "changed_at", "version", "filter", "expires", "select")
 
 
 def ensure_all(connection: Connection, reads: Iterable[Read]) -> list[str]:

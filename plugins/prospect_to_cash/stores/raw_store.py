@@ -13,7 +13,7 @@ from psycopg2 import errors, sql
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
-from prospect_to_cash.clients.pages import Page
+from prospect_to_cash.clients.pages import Garbled, Page
 from prospect_to_cash.errors import Misconfigured
 from prospect_to_cash.flow_card import Read
 from prospect_to_cash.stores.landing import Arrival, copy_streams, prepare
@@ -68,7 +68,8 @@ class RawTable:
         the request; against a tombstone always by time. ``read_id``: the full read that notes the keys it
         met.
         ``trusted``: versions are not compared (a source set back to an older state has older ones).
-        Rows that nothing could read later go to raw.quarantine. Raises Garbled for a page that is not JSON.
+        Rows that nothing could read later go to raw.quarantine. Raises Garbled for a page that is not JSON,
+        or nested deeper than Postgres can read.
         """
         careful = everyone = False
         cut_again = not arrival.page.body
@@ -83,6 +84,8 @@ class RawTable:
                 if careful:
                     raise
                 careful = True
+            except errors.StatementTooComplex:
+                raise Garbled(f"A record of {self.read.entity} is nested deeper than can be read.") from None
             except errors.InvalidTextRepresentation:
                 # The rows were cut wrongly; or they are right, and one of them is no JSON to Postgres.
                 if everyone:

@@ -7,12 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
-from prospect_to_cash.clients.odata import SystemClient, read_page
+from prospect_to_cash.clients.odata import SystemClient
 from prospect_to_cash.clients.pages import Page
 from prospect_to_cash.flow_card import Read
 from prospect_to_cash.stores.coverage import Coverage, shape_of
@@ -56,6 +56,8 @@ class Extraction:
     end: datetime
     full: bool = False
     force: bool = False
+    # A window may end within the running second (CLOCK_STEP): the next one reaches back over it.
+    STEP: ClassVar[timedelta] = 2 * CLOCK_STEP
 
     @cached_property
     def table(self) -> RawTable:
@@ -79,14 +81,15 @@ class Extraction:
             self.read.entity, self.read.select, self._filter(window), self.read.key, self.read.page_size
         )
 
-    def follow(self, link: str) -> Iterator[Page]:
+    def tracked_pages(self) -> Iterator[Page]:
+        """The pages of everything; the last one brings the link to what changes from now on."""
+        return self.client.pages(
+            self.read.entity, self.read.select, page_size=self.read.page_size, track=True
+        )
+
+    def follow(self, link: str, track: bool = False) -> Iterator[Page]:
         """The pages from a link that the source gave before."""
-        headers = {"Prefer": f"odata.maxpagesize={self.read.page_size}"} if self.read.page_size else {}
-        following: str | None = link
-        while following:
-            page = self.client.get(following, read_page, headers, self.read.entity)
-            yield page
-            following = page.next_link
+        return self.client.follow(link, self.read.entity, self.read.page_size, track)
 
     def _filter(self, window: Window | None) -> str | None:
         terms = [f"({self.read.filter})"] if self.read.filter else []

@@ -12,12 +12,14 @@ from psycopg2.extensions import cursor as Cursor
 
 from prospect_to_cash.clients.literals import is_guid
 from prospect_to_cash.clients.pages import Page
-from prospect_to_cash.errors import Misconfigured, Unavailable
+from prospect_to_cash.errors import Expired, Misconfigured, Unavailable
+from prospect_to_cash.stores import change_link
 from prospect_to_cash.stores.absence import absences, bury, numbers_in_key
 from prospect_to_cash.stores.coverage import Reading
 from prospect_to_cash.stores.keys import key_values
 from prospect_to_cash.stores.raw_store import Landed
 from prospect_to_cash.strategies.extraction import Extraction, Tally
+from prospect_to_cash.strategies.tracking import keep_link, land_meanwhile
 from prospect_to_cash.window import Window
 
 log = logging.getLogger(__name__)
@@ -27,14 +29,19 @@ LOOKUP_AT_ONCE = 1000
 def full_read(job: Extraction, reading: Reading) -> Tally:
     """Read all rows, note the keys, confirm by key what was not met, then set the tombstones.
 
+    With change tracking, the link to later changes is kept with the last page and settled at the end.
     Raises Misconfigured when more than half of the records would vanish and the run was not forced.
     """
-    landed = land_rest(
-        job,
-        reading,
-        None,
-        lambda cursor, page: job.coverage.advance(cursor, reading.read_id, page.next_link),
-    )
+    tracked = reading.kind == "tracked"
+
+    def advance(cursor: Cursor, page: Page) -> None:
+        job.coverage.advance(cursor, reading.read_id, page.next_link)
+        if tracked and page.next_link is None:
+            keep_link(job, cursor, page, reading)
+
+    landed = land_rest(job, reading, None, advance)
+    if tracked:
+        landed += land_meanwhile(job, reading)
     absent = absences(job.table, reading.read_id)
     if absent.seen is None:
         job.coverage.abandon()
@@ -56,6 +63,8 @@ def full_read(job: Extraction, reading: Reading) -> Tally:
     with job.connection, job.connection.cursor() as cursor:
         deleted = bury(cursor, job.table, reading.read_id, gone, asked_at)
         job.coverage.complete(cursor, reading, absent.seen)
+        if tracked:
+            change_link.settle(cursor, job.env_id, job.read.entity)
     return Tally(landed, deleted, ("everything",))
 
 
@@ -68,14 +77,15 @@ def land_rest(
     the place where the read stopped; the next try begins anew.
     """
     read_id = reading.read_id if asked is None else None
+    track = reading.kind == "tracked"
     if reading.pages == 0:
-        return job.land(job.pages(asked), progress, read_id)
+        return job.land(job.tracked_pages() if track else job.pages(asked), progress, read_id)
     if reading.next_link is None:
         return Landed()
     log.info("%s: going on after page %d", job.read.entity, reading.pages)
     try:
-        return job.land(job.follow(reading.next_link), progress, read_id)
-    except Misconfigured:
+        return job.land(job.follow(reading.next_link, track), progress, read_id)
+    except (Misconfigured, Expired):
         job.coverage.abandon()
         raise Unavailable(
             f"{job.env_id} no longer continues the read of {job.read.entity}; it begins anew."

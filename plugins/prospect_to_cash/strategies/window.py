@@ -6,7 +6,7 @@ one, one that a person asks for, and the one after a change of the selected fiel
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from psycopg2.extensions import cursor as Cursor
 
@@ -16,9 +16,6 @@ from prospect_to_cash.strategies.extraction import Extraction, Tally
 from prospect_to_cash.strategies.full import full_read, land_rest
 from prospect_to_cash.window import Window
 
-# A window may end within the running second (see extraction.CLOCK_STEP): the next one reaches back over it.
-LEAST_OVERLAP = timedelta(seconds=2)
-
 
 def extract(job: Extraction) -> Tally:
     """Read what is not covered yet up to the run's bound; a backfill reads exactly its interval once more.
@@ -26,7 +23,7 @@ def extract(job: Extraction) -> Tally:
     A scheduled run is bound by the end of its interval, every run by the source's clock.
     """
     if job.kind == "backfill":
-        return _reread(job)
+        return reread(job)
     bound = job.coverage.bound(job.run_id, lambda: _newest(job))
     assert bound.hi is not None
     tally = Tally()
@@ -61,7 +58,7 @@ def _under_way(job: Extraction, gap: Window) -> Reading | None:
 def _window_read(job: Extraction, reading: Reading) -> Tally:
     window = reading.window
     assert window is not None
-    asked = window.reaching_back(max(job.read.overlap, LEAST_OVERLAP))
+    asked = window.reaching_back(max(job.read.overlap, job.STEP))
 
     def progress(cursor: Cursor, page: Page) -> None:
         if page.next_link is None:
@@ -73,7 +70,7 @@ def _window_read(job: Extraction, reading: Reading) -> Tally:
     return Tally(land_rest(job, reading, asked, progress), 0, (str(window),))
 
 
-def _reread(job: Extraction) -> Tally:
+def reread(job: Extraction) -> Tally:
     """Coverage stays as it is: it promises that late commits were waited for, which these bounds do not."""
     assert job.start is not None
     newest = job.newest()

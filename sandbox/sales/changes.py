@@ -1,0 +1,206 @@
+"""Which write a method and a path ask for: rows, single values, references and bulk actions (dataverse sheet, 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import unquote
+
+from sandbox.description import Entity, Fields, Wire
+from sandbox.odata_subset.addresses import Address
+from sandbox.odata_subset.json_text import loads
+from sandbox.preferences import read_preferences
+from sandbox.sales import bulk, errors
+from sandbox.sales.deep_insert import DeepInserter
+from sandbox.sales.payload import PayloadReader, parse_body
+from sandbox.sales.reads import Reader
+from sandbox.sales.references import References
+from sandbox.sales.relationships import Relationships
+from sandbox.sales.rows import RowFinder
+from sandbox.sales.stamps import etag
+from sandbox.sales.writes import Writer
+from sandbox.store.store import Transaction
+from sandbox.store.table import Row
+from sandbox.web import Call, Reply
+
+_OPERATION = "Microsoft.Dynamics.CRM."
+
+
+class Changes:
+    """Answers everything that changes rows, inside a transaction of the caller."""
+
+    def __init__(
+        self,
+        finder: RowFinder,
+        relationships: Relationships,
+        reader: Reader,
+        writer: Writer,
+    ) -> None:
+        self._finder = finder
+        self._relationships = relationships
+        self._reader = reader
+        self._writer = writer
+
+    def payload_reader(self, references: Mapping[str, str]) -> PayloadReader:
+        return PayloadReader(self._finder, self._relationships, references)
+
+    def answer(
+        self, call: Call, entity: Entity, address: Address, tx: Transaction, references: Mapping[str, str]
+    ) -> Reply:
+        """Carry one write out. Raises Refused."""
+        reader = self.payload_reader(references)
+        writer = self._writer.for_caller(call.headers)
+        rest = tuple(unquote(segment) for segment in address.rest)
+        if rest and rest[0].startswith(_OPERATION):
+            return self._bulk(call, entity, address, rest[0].removeprefix(_OPERATION), reader, writer, tx)
+        if rest and address.key is None:
+            raise errors.no_resource(rest[0])
+        if rest:
+            return self._below_row(call, entity, address, rest, reader, writer, tx)
+        if call.method == "POST" and address.key is None:
+            body = self._body(call, entity)
+            row = DeepInserter(reader, writer).create(tx, entity, body)
+            return self._written(call, entity, row, 201)
+        if call.method == "PATCH" and address.key is not None:
+            return self._patch(call, entity, address, reader, writer, tx)
+        if call.method == "DELETE" and address.key is not None:
+            row = self._finder.row(entity, address)
+            check_match(call, entity, row)
+            writer.delete(tx, entity, row)
+            return done()
+        raise not_allowed(call.method)
+
+    def _patch(
+        self,
+        call: Call,
+        entity: Entity,
+        address: Address,
+        reader: PayloadReader,
+        writer: Writer,
+        tx: Transaction,
+    ) -> Reply:
+        """PATCH is an upsert unless If-Match or If-None-Match say otherwise."""
+        row, key = self._finder.maybe(entity, address)
+        if row is not None and call.headers.get("if-none-match") == "*":
+            raise errors.duplicate()
+        if row is None and call.headers.get("if-match"):
+            self._finder.row(entity, address)
+        if row is not None:
+            check_match(call, entity, row)
+        body = self._body(call, entity)
+        if row is None:
+            made = DeepInserter(reader, writer).create(tx, entity, body, key)
+            return self._written(call, entity, made, 201)
+        given = reader.read(entity, body, creating=False)
+        check_key(given, key)
+        return self._written(call, entity, writer.update(tx, entity, row, given), 200)
+
+    def _below_row(
+        self,
+        call: Call,
+        entity: Entity,
+        address: Address,
+        rest: tuple[str, ...],
+        reader: PayloadReader,
+        writer: Writer,
+        tx: Transaction,
+    ) -> Reply:
+        """A value, a reference, or a new row of a collection of this row."""
+        row = self._finder.row(entity, address)
+        name, more = rest[0], rest[1:]
+        if more == ("$ref",):
+            check_match(call, entity, row)
+            References(self._relationships, reader, writer).change(call, entity, row, name, tx)
+            return done()
+        described = entity.fields.get(name)
+        collection = self._relationships.collections[entity.set_name].get(name)
+        if collection is not None and not more and call.method == "POST":
+            child = collection.referencing
+            lookup = reader.pointing_at(collection.lookup, entity, row)
+            made = DeepInserter(reader, writer).create(tx, child, self._body(call, child), fixed=lookup)
+            return self._written(call, child, made, 201)
+        if described is None or more:
+            raise errors.no_resource(more[0] if more and described is not None else name)
+        if call.method not in ("PUT", "DELETE"):
+            raise not_allowed(call.method)
+        check_match(call, entity, row)
+        value = _single_value(call, entity) if call.method == "PUT" else None
+        call.fields = (name,)
+        writer.update(tx, entity, row, reader.read(entity, {name: value}, creating=False))
+        return done()
+
+    def _bulk(
+        self,
+        call: Call,
+        entity: Entity,
+        address: Address,
+        name: str,
+        reader: PayloadReader,
+        writer: Writer,
+        tx: Transaction,
+    ) -> Reply:
+        """CreateMultiple, UpdateMultiple and UpsertMultiple, bound to the set."""
+        if (
+            address.key is not None
+            or len(address.rest) > 1
+            or name not in bulk.NAMES
+            or not entity.bulk_actions
+        ):
+            raise errors.no_resource(_OPERATION + name)
+        if call.method != "POST":
+            raise not_allowed(call.method)
+        return bulk.Bulk(self._finder, reader, writer).run(call, entity, name, tx)
+
+    def _body(self, call: Call, entity: Entity) -> dict[str, Any]:
+        body = parse_body(entity.set_name, call.body)
+        call.fields = tuple(name for name in body if not name.startswith("@"))
+        return body
+
+    def _written(self, call: Call, entity: Entity, row: Row, status: int) -> Reply:
+        """The row when it was asked for, else where it is. Only a new row has a Location (dataverse sheet, 6)."""
+        preferences = read_preferences(call.headers.get("prefer", ""))
+        if preferences.get("return") == "representation":
+            select = self._reader.select_of(call, entity)
+            return self._reader.row(call, entity, row, select, status, preferences)
+        uri = f"{call.base}{entity.set_name}({row.key})"
+        headers = {"OData-Version": "4.0", "OData-EntityId": uri}
+        if status == 201:
+            headers["Location"] = uri
+        return Reply(204, headers)
+
+
+def done() -> Reply:
+    return Reply(204, {"OData-Version": "4.0"})
+
+
+def not_allowed(method: str) -> errors.Refused:
+    return errors.Refused(
+        405, "0x80060888", f"The requested resource does not support http method '{method}'."
+    )
+
+
+def check_match(call: Call, entity: Entity, row: Row) -> None:
+    """Refuse a write to a version that is not one of those in If-Match; `*` means whichever there is."""
+    expected = call.headers.get("if-match", "").strip()
+    if not expected or expected == "*":
+        return
+    if not entity.optimistic_concurrency:
+        raise errors.Refused(
+            400, "0x8006088d", f"Optimistic concurrency isn't enabled for entity type {entity.type_name}."
+        )
+    if etag(row.version) not in {one.strip() for one in expected.split(",")}:
+        raise errors.stale()
+
+
+def check_key(given: Fields, key: Mapping[str, Wire]) -> None:
+    """Refuse key columns in the body that differ from those of the address."""
+    for name, value in key.items():
+        if given.get(name, value) != value:
+            raise errors.invalid(f"The key column '{name}' in the body differs from the one in the URL.")
+
+
+def _single_value(call: Call, entity: Entity) -> Any:
+    try:
+        return loads(call.body)["value"]
+    except (ValueError, KeyError, TypeError):
+        raise errors.bad_payload(entity.set_name, 'The body must be {"value": ...}.') from None
