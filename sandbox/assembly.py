@@ -17,6 +17,7 @@ from sandbox.faults.layer import FaultLayer
 from sandbox.faults.services import FaultyFinops, FaultySales
 from sandbox.finops.entities import finops_entities
 from sandbox.finops.foundation import lay_foundation as lay_finops
+from sandbox.finops.front_door import FrontDoor
 from sandbox.finops.views import stored_entities
 from sandbox.identity.assertions import Assertions
 from sandbox.identity.routes import IdentityRoutes
@@ -70,7 +71,9 @@ def assemble(settings: Settings, desk: TokenDesk) -> Systems:
     gc.freeze()
     services = (
         FaultySales(sales, stores["sales"], clock, settings.sales),
-        FaultyFinops(finops, stores["finops"], settings.default_company, clock, settings.finops),
+        FaultyFinops(
+            finops, stores["finops"], settings.default_company, clock, settings.finops, settings.client_id
+        ),
     )
     assertions = Assertions()
     applications: list[ASGIApp] = []
@@ -85,6 +88,8 @@ def assemble(settings: Settings, desk: TokenDesk) -> Systems:
         served: ASGIApp = application(front, admin.handle, identity.routes(front.endpoint))
         if isinstance(service, FaultySales):
             served = ProtectedFront(served, settings.sales.limits, clock, log, desk.client_of)
+        else:
+            served = FrontDoor(served, service, log)
         applications.append(served)
     return Systems(tuple(applications), stores)
 

@@ -54,12 +54,14 @@ class Call:
 
 @dataclass(slots=True)
 class Reply:
-    """The answer. `operations` is what a batch did, for the request log."""
+    """The answer. `operations` is what a batch did, for the request log; `row_path` is the row that was written, for
+    the later parts of a change set."""
 
     status: int
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
     operations: list[LoggedOperation] | None = None
+    row_path: str = ""
 
 
 class Service(Protocol):
@@ -200,9 +202,8 @@ class Front:
         else:
             reply, fields = self._guarded(request, prefix, body, arrived)
         reply.headers.setdefault(REQUEST_IDS[service.name], str(uuid.uuid4()))
-        self._log.add(
-            arrived.method, path, arrived.query, reply.status, fields, reply.operations, arrived.faults
-        )
+        query = "" if prefix in self._unguarded else arrived.query  # it holds a signature there
+        self._log.add(arrived.method, path, query, reply.status, fields, reply.operations, arrived.faults)
         return reply
 
     def _guarded(

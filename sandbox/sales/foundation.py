@@ -19,9 +19,10 @@ BULK_MESSAGES = ("CreateMultiple", "UpdateMultiple", "UpsertMultiple")
 _MESSAGES = uuid.uuid5(uuid.NAMESPACE_URL, "sdkmessage")
 
 
-def user_of(client_id: str, is_first: bool) -> str:
-    """The id of the application user that stands for a client."""
-    return USER if is_first else str(uuid.uuid5(uuid.UUID(USER), client_id))
+def user_of(store: Store, client_id: str) -> str:
+    """The id of the application user that stands for a client, that of the first client for an unknown one."""
+    keys = store.tables["systemusers"].holding("applicationid", _application_id(client_id))
+    return str(min(keys)) if keys else USER
 
 
 def lay_foundation(store: Store, clock: Clock, client_ids: Sequence[str]) -> None:
@@ -32,7 +33,8 @@ def lay_foundation(store: Store, clock: Clock, client_ids: Sequence[str]) -> Non
     if not len(store.tables["organizations"]):
         _lay_organization(store, stamps)
     for client_id in client_ids:
-        _lay_user(store, stamps, client_id, user_of(client_id, client_id == client_ids[0]))
+        other = str(uuid.uuid5(uuid.UUID(USER), client_id))
+        _lay_user(store, stamps, client_id, USER if client_id == client_ids[0] else other)
     if not len(store.tables["teams"]):
         team: Fields = {
             "teamid": TEAM,
@@ -95,18 +97,23 @@ def _lay_organization(store: Store, stamps: Fields) -> None:
 def _lay_user(store: Store, stamps: Fields, client_id: str, user: str) -> None:
     if store.tables["systemusers"].get(user) is not None:
         return
-    is_guid = len(client_id) == 36 and client_id.count("-") == 4
     fields: Fields = {
         "systemuserid": user,
         "_businessunitid_value": BUSINESS_UNIT,
         "fullname": f"# {client_id}",
         "lastname": client_id,
         "domainname": f"{client_id}@sandbox.example",
-        "applicationid": client_id.lower() if is_guid else str(uuid.uuid5(uuid.NAMESPACE_URL, client_id)),
+        "applicationid": _application_id(client_id),
         "accessmode": 4,
     }
     with store.transaction() as tx:
         put(tx, "systemusers", {**store.tables["systemusers"].entity.defaults, **stamps, **fields})
+
+
+def _application_id(client_id: str) -> str:
+    """A client's id in Entra, which here need not be a GUID."""
+    is_guid = len(client_id) == 36 and client_id.count("-") == 4
+    return client_id.lower() if is_guid else str(uuid.uuid5(uuid.NAMESPACE_URL, client_id))
 
 
 def organization_id(store: Store) -> str:

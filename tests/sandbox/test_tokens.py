@@ -251,6 +251,9 @@ def test_several_clients_have_tokens_and_users_of_their_own(several):
         answer = sales.ask_token(client_id=name, client_secret=secret)
         assert claims(answer)["appid"] == name
         assert ask(sales.url, answer.json()["access_token"]).status_code == 200
+        user = ask(sales.url, answer.json()["access_token"], SALES + "WhoAmI").json()["UserId"]
+        row = sales.get(f"systemusers({user})?$select=lastname").json()
+        assert row["lastname"] == name
     assert sales.ask_token(client_id="reader", client_secret="secret-g").status_code == 401
     users = sales.rows("systemusers?$select=applicationid,lastname")
     assert {row["lastname"] for row in users} == {
