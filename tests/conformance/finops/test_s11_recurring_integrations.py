@@ -1,11 +1,14 @@
 """Section 11 of the F&O sheet: the recurring integrations API."""
 
+import io
 import json
 import time
 import uuid
+import zipfile
 from urllib.parse import quote
 
 import pytest
+import requests
 
 from tests.conformance.finops.packing import CUSTOMER, customer, package, rows_of, table, unique
 
@@ -156,8 +159,6 @@ def test_s11_the_external_identifier_is_kept(dmf, connector, packages):
 
 
 def test_s11_enqueue_needs_a_token(connector, packages):
-    import requests
-
     url = f"{connector.client.url}/api/connector/enqueue/{packages}"
     assert requests.post(url, data=b"x", timeout=10).status_code == 401
 
@@ -194,11 +195,6 @@ def test_s11_dequeue_answers_correlation_receipt_and_location(connector):
 
 
 def test_s11_the_location_is_http_and_got_with_the_bearer_token(connector):
-    import io
-    import zipfile
-
-    import requests
-
     _, response = connector.export()
     url = response["DownloadLocation"]
     assert url.startswith("http://")
