@@ -11,6 +11,7 @@ import pytest
 import requests
 
 from tests.conformance.finops.packing import CUSTOMER, customer, package, rows_of, table, unique
+from tests.sandbox.running import Sandbox
 
 STATES = {
     "Enqueued", "Dequeued", "Acked", "Preprocessing", "Processing", "Processed", "PreProcessingError",
@@ -168,6 +169,22 @@ def test_s11_the_client_must_be_in_the_authorization_policy(connector):
     assert connector.ask("POST", "enqueue", activity, body=b"x").status_code == 403
 
 
+def test_s11_the_policy_is_about_the_client_that_calls(tmp_path):
+    sandbox = Sandbox(tmp_path, SANDBOX_CLIENTS="reader=reader-secret")
+    try:
+        client = sandbox.finops
+        client.create("LegalEntities", {"LegalEntityId": "usmf"})
+        statuses = []
+        for name, secret in (("sandbox", "sandbox-secret"), ("reader", "reader-secret")):
+            token = client.ask_token(client_id=name, client_secret=secret).json()["access_token"]
+            url = f"{client.url}/api/connector/dequeue/00000000-0000-4000-8000-0000000000a2"
+            answer = requests.get(url, headers={"Authorization": f"Bearer {token}"}, timeout=10)
+            statuses.append(answer.status_code)
+    finally:
+        sandbox.kill()
+    assert statuses == [204, 403]
+
+
 def test_s11_an_activity_that_is_not_enabled_takes_nothing(connector):
     activity = connector.declare(direction="Import", project="p", enabled=False)
     assert connector.ask("POST", "enqueue", activity, body=b"x").status_code == 403
@@ -175,6 +192,11 @@ def test_s11_an_activity_that_is_not_enabled_takes_nothing(connector):
 
 def test_s11_an_unknown_activity_is_not_found(connector):
     assert connector.dequeue(str(uuid.uuid4())).status_code == 404
+
+
+def test_s11_an_export_whose_project_is_gone_is_refused(connector):
+    activity = connector.declare(direction="Export", project="nothing", every_seconds=60)
+    assert connector.dequeue(activity).status_code == 400
 
 
 def test_s11_an_activity_has_one_direction(connector, packages):
