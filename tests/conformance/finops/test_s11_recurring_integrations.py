@@ -227,6 +227,17 @@ def test_s11_the_location_is_http_and_got_with_the_bearer_token(connector):
         assert rows_of(archive.read("Customers V3.csv"))
 
 
+def test_s11_the_location_is_http_even_behind_https(connector):
+    activity = connector.declare(direction="Export", project="Export Currencies")
+    connector.dmf.admin("POST", f"activities/{activity}/run")
+    connector.first(activity)
+    connector.dmf.admin("POST", f"activities/{activity}/run")
+    deadline = time.monotonic() + 30
+    while (answer := connector.ask("GET", "dequeue", activity, X_Forwarded_Proto="https")).status_code == 204:
+        assert time.monotonic() < deadline
+    assert answer.json()["DownloadLocation"].startswith("http://")
+
+
 def test_s11_ack_with_the_exact_response_takes_the_message_out(connector, clock):
     activity, response = connector.export()
     assert connector.ack(activity, response).status_code == 200
