@@ -6,6 +6,7 @@ It is off unless SANDBOX_ADMIN_TOKEN is set; the header X-Sandbox-Admin must the
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -32,6 +33,7 @@ class Admin:
         self._log = log
         self._clock = clock
         self._loader = loader
+        self.more: Callable[[str, str, Any], Any] | None = None
 
     async def handle(self, request: Request) -> Response:
         given = request.headers.get("x-sandbox-admin", "")
@@ -57,6 +59,10 @@ class Admin:
             return JSONResponse({"now": self._clock.stamp()})
         if what.startswith("rows/") and method == "PUT":
             return self._plant(what.removeprefix("rows/"), loads(body))
+        if self.more is not None:
+            answer = self.more(method, what, loads(body) if body else None)
+            if answer is not None:
+                return JSONResponse(answer)
         return JSONResponse({"error": f"There is no {method} {what} in the admin API."}, 404)
 
     def _plant(self, set_name: str, given: Any) -> Response:

@@ -6,19 +6,21 @@ import gc
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from sandbox import samples
 from sandbox.admin import Admin
 from sandbox.clock import Clock
 from sandbox.finops.entities import finops_entities
 from sandbox.finops.foundation import lay_foundation as lay_finops
+from sandbox.finops.front_door import FrontDoor
 from sandbox.finops.service import FinopsService
 from sandbox.finops.views import stored_entities
 from sandbox.loading import Loader
 from sandbox.request_log import RequestLog
 from sandbox.sales.entities import sales_entities
 from sandbox.sales.foundation import lay_foundation as lay_sales
+from sandbox.sales.limits import ProtectedFront
 from sandbox.sales.service import SalesService
 from sandbox.settings import Settings, SettingsError
 from sandbox.store.store import Store
@@ -30,7 +32,7 @@ from sandbox.web import Service, application
 class Systems:
     """The applications of Sales and of F&O, in this order, and their stores."""
 
-    applications: tuple[Starlette, ...]
+    applications: tuple[ASGIApp, ...]
     stores: Mapping[str, Store]
 
     def close(self) -> None:
@@ -63,13 +65,22 @@ def assemble(settings: Settings, desk: TokenDesk) -> Systems:
             raise SettingsError(str(error)) from None
     gc.collect()
     gc.freeze()
+    finops_service = FinopsService(
+        finops, stores["finops"], settings.default_company, clock, settings.finops, settings.client_id
+    )
     services: tuple[Service, ...] = (
         SalesService(sales, stores["sales"], clock, settings.sales),
-        FinopsService(finops, stores["finops"], settings.default_company, clock, settings.finops),
+        finops_service,
     )
-    applications = []
+    applications: list[ASGIApp] = []
     for service in services:
         log = RequestLog()
         admin = Admin(settings, service.name, stores[service.name], log, clock, loader)
-        applications.append(application(service, desk, log, clock, admin.handle))
+        admin.more = getattr(service, "administer", None)
+        served: ASGIApp = application(service, desk, log, clock, admin.handle)
+        if service is finops_service:
+            served = FrontDoor(served, finops_service, log)
+        else:
+            served = ProtectedFront(served, settings.sales.limits, clock, log, lambda _: settings.client_id)
+        applications.append(served)
     return Systems(tuple(applications), stores)

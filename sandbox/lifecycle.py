@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from sandbox.assembly import assemble
 from sandbox.settings import Settings, SettingsError
@@ -86,7 +86,7 @@ def sole_use(home: Path) -> Iterator[None]:
         yield
 
 
-def _config(app: Starlette) -> uvicorn.Config:
+def _config(app: ASGIApp) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         lifespan="off",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sandbox.finops.package.switches import Switches, from_text
 from sandbox.finops.parameters import Parameters
 from sandbox.sales.options import SalesOptions, add_arguments, options_of
 
@@ -80,6 +82,20 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.
     parser.add_argument(
         "--delivery-date-control", action="store_true", help="F&O refuses shipping dates in the past"
     )
+    parser.add_argument(
+        "--finops",
+        action="append",
+        default=[],
+        metavar="PARAMETER=VALUE",
+        help="set another parameter of F&O, for example language=de or update_conflicts=true",
+    )
+    parser.add_argument(
+        "--package-switch",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="set a switch of F&O's data management, for example run_seconds=5",
+    )
     add_arguments(parser)
     given = parser.parse_args(arguments)
     if given.data is not None and not given.data.is_dir():
@@ -100,10 +116,14 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.
         admin_token=environment.get("SANDBOX_ADMIN_TOKEN", ""),
         default_company=given.default_company.lower(),
         alternate_keys=_keys(given.alternate_key),
-        finops=Parameters(
-            manual_party_numbers=given.manual_party_numbers,
-            manual_quotation_numbers=not given.automatic_quotation_numbers,
-            delivery_date_control=given.delivery_date_control,
+        finops=_parameters(
+            Parameters(
+                manual_party_numbers=given.manual_party_numbers,
+                manual_quotation_numbers=not given.automatic_quotation_numbers,
+                delivery_date_control=given.delivery_date_control,
+                packages=_switches(given.package_switch),
+            ),
+            given.finops,
         ),
         sales=options_of(given),
     )
@@ -116,6 +136,13 @@ def _number(environment: Mapping[str, str], name: str, default: int) -> int:
     return int(text)
 
 
+def _switches(assignments: list[str]) -> Switches:
+    try:
+        return from_text(assignments)
+    except ValueError as error:
+        raise SettingsError(f"--package-switch {error}") from None
+
+
 def _keys(declared: Sequence[str]) -> dict[str, tuple[tuple[str, ...], ...]]:
     found: dict[str, tuple[tuple[str, ...], ...]] = {}
     for text in declared:
@@ -124,3 +151,20 @@ def _keys(declared: Sequence[str]) -> dict[str, tuple[tuple[str, ...], ...]]:
             raise SettingsError(f"--alternate-key {text}: write SET=FIELD or SET=FIELD,FIELD.")
         found[set_name] = (*found.get(set_name, ()), tuple(names.split(",")))
     return found
+
+
+def _parameters(parameters: Parameters, declared: Sequence[str]) -> Parameters:
+    """The parameters with those of the command line, whose values are JSON or plain text."""
+    for text in declared:
+        name, mark, value = text.partition("=")
+        if not mark:
+            raise SettingsError(f"--finops {text}: write PARAMETER=VALUE.")
+        try:
+            read: object = json.loads(value)
+        except ValueError:
+            read = value
+        try:
+            parameters = parameters.changed({name: read})
+        except ValueError as error:
+            raise SettingsError(f"--finops {text}: {error}") from None
+    return parameters

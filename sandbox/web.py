@@ -43,12 +43,14 @@ class Call:
 
 @dataclass(slots=True)
 class Reply:
-    """The answer. `operations` is what a batch did, for the request log."""
+    """The answer. `operations` is what a batch did, for the request log; `row_path` is the row that was written, for
+    the later parts of a change set."""
 
     status: int
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
     operations: list[LoggedOperation] | None = None
+    row_path: str = ""
 
 
 class Service(Protocol):
@@ -84,6 +86,8 @@ def application(
         log.add("GET", request.url.path, "", status)
         return JSONResponse(answer, status, headers={"Date": clock.http_date()})
 
+    unguarded: tuple[str, ...] = getattr(service, "unguarded", ())  # prefixes that need no token
+
     async def serve(request: Request) -> Response:
         path = request.scope["raw_path"].decode("ascii")
         query = request.scope["query_string"].decode("ascii")
@@ -92,13 +96,15 @@ def application(
         if not prefix:
             reply = Reply(404, {"Content-Type": "text/html"}, b"<html><body>404 - not found</body></html>")
             fields: tuple[str, ...] = ()
-        elif desk.accepts(request.headers.get("authorization", ""), _root(request)):
+        elif prefix in unguarded or desk.accepts(request.headers.get("authorization", ""), _root(request)):
             call = Call(request.method, path[len(prefix) :], query, _headers(request), body, _root(request))
             reply, fields = service.handle(prefix, call), call.fields
             service.flush()
         else:
             reply, fields = Reply(401, {"WWW-Authenticate": desk.challenge(_root(request))}), ()
-        log.add(request.method, path, query, reply.status, fields, reply.operations)
+        log.add(
+            request.method, path, "" if prefix in unguarded else query, reply.status, fields, reply.operations
+        )
         return Response(reply.body, reply.status, {**reply.headers, "Date": clock.http_date()})
 
     methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]

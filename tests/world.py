@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -226,18 +227,32 @@ class World:
             os.environ.update(before)
 
 
-_DAGS: dict[str, Any] = {}
+_DAGS: dict[str, dict[str, Any]] = {}
 
 
 def dags() -> dict[str, Any]:
-    """Every DAG of the project, parsed once per process."""
-    if not _DAGS:
+    """Every DAG of the project, or of the folder that P2C_TEST_DAGS names, parsed once per process."""
+    folder = os.environ.get("P2C_TEST_DAGS") or str(ROOT / "dags")
+    if folder not in _DAGS:
         from airflow.dag_processing.dagbag import DagBag
 
-        bag = DagBag(str(ROOT / "dags"))
+        bag = DagBag(folder)
         assert not bag.import_errors, bag.import_errors
         for dag in bag.dags.values():
             for task in dag.tasks:
                 task.retries = 0  # what a later run makes good is what is tested
-        _DAGS.update(bag.dags)
-    return _DAGS
+        _DAGS[folder] = dict(bag.dags)
+    return _DAGS[folder]
+
+
+def dags_with(folder: Path, changes: dict[str, dict[str, str]]) -> Path:
+    """A copy of the project's DAGs whose cards say something else; ``changes`` are texts by flow."""
+    shutil.copytree(ROOT / "dags", folder, ignore=shutil.ignore_patterns("__pycache__"))
+    for flow, replaced in changes.items():
+        card = folder / "flows" / f"{flow}.yaml"
+        text = card.read_text()
+        for before, after in replaced.items():
+            assert before in text, f"{flow}.yaml does not say {before!r}"
+            text = text.replace(before, after)
+        card.write_text(text)
+    return folder

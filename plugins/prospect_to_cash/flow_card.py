@@ -14,6 +14,8 @@ from pathlib import Path
 
 import yaml
 
+from prospect_to_cash import package_options
+
 SYSTEMS = ("sales", "finops")
 _DURATION = re.compile(r"^(\d+)\s*([smhd])$")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -46,6 +48,9 @@ class Read:
     full reads (``None``: at every run); ``expires`` how long the source keeps what strategy ``delta``
     asks for; ``select`` the fields that staging reads. A read with ``when``,
     such as ``{company_from: business_unit}``, is made only where the installation's vars say so.
+    Strategy ``package`` exports ``package_entity`` (the label that data management knows) by the data
+    project ``package_group``, and everything by ``package_full_group`` where one is named; day and
+    month stand in its files as ``package_dates`` says.
     """
 
     system: str
@@ -62,6 +67,10 @@ class Read:
     filter: str | None = None
     select: tuple[str, ...] = ()
     when: Mapping[str, object] | None = None
+    package_group: str | None = None
+    package_entity: str | None = None
+    package_full_group: str | None = None
+    package_dates: str = "us"
 
     @property
     def name(self) -> str:
@@ -81,7 +90,10 @@ class Write:
     body's properties by which such a record is found again, and ``find_only`` what it must say to be ours. ``gone`` says
     what becomes of a part that its document has no more: ``delete``, a body such as
     ``{IsInactive: "Yes"}``, or nothing. The creates of a ``principal`` write count as created
-    records; so does the write that is named like the flow.
+    records; so does the write that is named like the flow. With ``via`` package the creates go as
+    packages for data project ``package_group`` and entity label ``package_entity``, where there are
+    at least ``package_from`` of them; of their bodies ``package_fields`` alone where it names some,
+    the rest goes after them. ``package_names`` says which fields the package's entity calls otherwise.
     """
 
     name: str
@@ -100,6 +112,12 @@ class Write:
     find_only: Mapping[str, object] | None = None
     gone: str | Mapping[str, object] | None = None
     principal: bool = False
+    via: str = "odata"
+    package_group: str | None = None
+    package_entity: str | None = None
+    package_from: int = 1000
+    package_fields: tuple[str, ...] = ()
+    package_names: Mapping[str, str] | None = None
 
     @property
     def relation(self) -> str:
@@ -285,6 +303,8 @@ def _read(where: str, entry: object, columns: Mapping[str, Mapping[str, tuple[st
         raise CardError(f"{where}: strategy 'window' needs 'changed_at', the field with the time of change.")
     if read.strategy == "delta":
         _check_delta(where, read)
+    if problem := package_options.read_problem(read):
+        raise CardError(f"{where}: {problem}")
     select = columns[read.system].get(read.name, ())
     if not select:
         raise CardError(
@@ -333,6 +353,8 @@ def _write(where: str, entry: object, flow: str) -> Write:
             f"{where}: 'assigned' are parts of the key, and 'find_by' has to name the properties by which "
             "such a record is found again."
         )
+    if problem := package_options.write_problem(write):
+        raise CardError(f"{where}: {problem}")
     if write.max_parallel < 1 or write.batch_size < 1:
         raise CardError(f"{where}: 'max_parallel' and 'batch_size' are 1 or more.")
     return write

@@ -18,11 +18,12 @@ class Refused(Exception):
         self.status = status
         self.code = code
         self.message = message
+        self.detailed = False
 
-    def reply(self, detailed: bool = False) -> Reply:
-        """The answer; `detailed` adds the members that callers get who ask for every annotation."""
+    def reply(self) -> Reply:
+        """The answer; a detailed one has the members that callers get who ask for every annotation."""
         error = {"code": self.code, "message": self.message}
-        if detailed:
+        if self.detailed:
             error |= self._details()
         return Reply(self.status, {"Content-Type": JSON, "OData-Version": "4.0"}, dumps({"error": error}))
 
@@ -47,7 +48,8 @@ def answer(refusal: Refused, call: Call) -> Reply:
     """The refusal as this caller gets it: with details when `include-annotations="*"` asks (dataverse sheet, 8)."""
     preferences = read_preferences(call.headers.get("prefer", ""))
     wanted = preferences.get("odata.include-annotations", "").split(",")
-    return refusal.reply(any(name.strip() == "*" for name in wanted))
+    refusal.detailed = any(name.strip() == "*" for name in wanted)
+    return refusal.reply()
 
 
 def bad_query(message: str) -> Refused:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from sandbox.limits import Limits
+
+_LIMITS = {"requests": 6000, "execution-ms": 1_200_000, "concurrent": 52}
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,11 +16,13 @@ class SalesOptions:
 
     `untracked` tables have no change tracking, `without_bulk` ones no CreateMultiple and its like; None leaves
     the sandbox's own choice. `change_tracking_days` is ExpireChangeTrackingInDays (dataverse sheet, section 5.7).
+    `limits` are the service protection limits (section 7), none unless they are set.
     """
 
     change_tracking_days: float = 7
     untracked: frozenset[str] | None = None
     without_bulk: frozenset[str] | None = None
+    limits: Limits = field(default_factory=Limits)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,6 +46,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SET",
         help="Sales: a table without CreateMultiple, UpdateMultiple and UpsertMultiple, likewise",
     )
+    for name, most in _LIMITS.items():
+        parser.add_argument(
+            f"--limit-{name}",
+            type=int,
+            nargs="?",
+            const=most,
+            metavar="N",
+            help=f"Sales: refuse a user with 429 beyond a limit of {name} (off; without a number {most})",
+        )
+    parser.add_argument(
+        "--limit-window",
+        type=int,
+        default=300,
+        metavar="SECONDS",
+        help="Sales: the sliding window of these limits (default %(default)s)",
+    )
 
 
 def options_of(given: argparse.Namespace) -> SalesOptions:
@@ -48,4 +70,10 @@ def options_of(given: argparse.Namespace) -> SalesOptions:
         change_tracking_days=given.change_tracking_days,
         untracked=None if given.untracked is None else frozenset(given.untracked),
         without_bulk=None if given.without_bulk is None else frozenset(given.without_bulk),
+        limits=Limits(
+            requests=given.limit_requests,
+            execution_ms=given.limit_execution_ms,
+            concurrent=given.limit_concurrent,
+            window_seconds=given.limit_window,
+        ),
     )

@@ -1,3 +1,4 @@
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -159,3 +160,44 @@ def test_a_read_is_made_only_where_the_vars_say_so(staged):
     project.write_text("vars: {}")
     with pytest.raises(CardError, match="'when' names var 'label_column', which the dbt project has not"):
         reads({})
+
+
+PACKAGES = CARD.replace(
+    "{system: sales, entity: things, key: [id], strategy: window, changed_at: changed, overlap: 2m}",
+    "{system: finops, entity: Things, key: [id], strategy: package, every: 1d, package_group: g, package_entity: Things V3}",
+).replace(
+    "entity: Things, key: [id]}",
+    "entity: Things, key: [id], via: package, package_group: g, package_entity: Things V3, package_from: 50}",
+)
+
+
+def test_a_card_may_read_and_write_by_package(project):
+    (card,) = cards(project, PACKAGES)
+
+    assert (card.reads[0].package_group, card.reads[0].package_entity) == ("g", "Things V3")
+    assert (card.writes[0].via, card.writes[0].package_from) == ("package", 50)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "sentence"),
+    [
+        ("every: 1d, ", "", "needs 'every'"),
+        ("every: 1d, package_group: g,", "every: 1d,", "'package_group', the data project"),
+        ("strategy: package, every: 1d", "strategy: compare", "goes with strategy 'package'"),
+        ("every: 1d,", "every: 1d, filter: x eq 1,", "takes no 'filter'"),
+        ("every: 1d,", "every: 1d, package_dates: iso,", "'package_dates' is us"),
+        ("{system: finops, entity: Things, key: [id], strategy", "{system: sales, entity: things, key: [id], strategy",
+         "for finops alone"),
+        ("via: package", "via: mail", "'via' is odata or package"),
+        ("via: package, ", "", "goes with 'via: package'"),
+        ("via: package, package_group: g,", "via: package,", "'via: package' needs"),
+        ("package_from: 50", "package_from: 0", "'package_from' is 1 or more"),
+        ("package_from: 50", "assigned: [id], find_by: [name]", "without 'assigned'"),
+        ("package_from: 50", "creates: false", "for creates in finops"),
+    ],
+)  # fmt: skip
+def test_a_card_that_cannot_go_by_package_says_why(project, before, after, sentence):
+    assert before in PACKAGES
+
+    with pytest.raises(CardError, match=re.escape(sentence)):
+        cards(project, PACKAGES.replace(before, after))

@@ -79,7 +79,7 @@ class Delivery:
                         self._hear(future, items)
                 raise
 
-    def _next(self, after: int) -> list[PlanRow]:
+    def _next(self, after: int, limit: int | None = None) -> list[PlanRow]:
         return plan_rows.next_rows(
             self.connection,
             self.assignment.run_id,
@@ -87,7 +87,7 @@ class Delivery:
             self.assignment.envs,
             json.dumps(self.client.EMPTY),
             after,
-            self.write.batch_size,
+            limit or self.write.batch_size,
         )
 
     def _submit(self, pool: ThreadPoolExecutor, items: Sequence[Item]) -> Future[list[Answer]]:
@@ -135,12 +135,15 @@ class Delivery:
         plan_rows.put_aside(self.connection, self.assignment.run_id, aside)
         for _, state, _ in aside:
             self.tally.count(state)
-        asks_first = self.write.id or self.write.assigned
-        look_up = [item for item in items if item.creating and (asks_first or item.row.confirm)]
+        look_up = [item for item in items if item.creating and self._asks_first(item)]
         if not look_up:
             return items
         left = self._adopt(look_up) + [item for item in items if item not in look_up]
         return sorted(left, key=lambda item: item.row.seq)
+
+    def _asks_first(self, item: Item) -> bool:
+        """Whether a create has to be looked for before it is sent: it would not be refused if it existed."""
+        return bool(self.write.id or self.write.assigned or item.row.confirm)
 
     def _referred(self, rows: Sequence[PlanRow]) -> dict[references.Reference, str]:
         wanted = {ref for row in rows for ref in references.wanted(row.changes, row.target_key, row.answer)}

@@ -103,6 +103,8 @@ class Item:
     def _done(self, answer: Answer) -> str:
         if self.row.action == "deactivate":
             return "deactivated"
+        if self.unsure and not self.adopted and self.row.action == "create":
+            return "created"  # it turned out to be there already, by us; only the rest of it was sent now
         return "created" if self.creating and answer.created is not False else "updated"
 
     def found(self, outcome: str, record: str | None) -> Outcome:

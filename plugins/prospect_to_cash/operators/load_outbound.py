@@ -11,8 +11,8 @@ from typing import Any
 import psycopg2
 from airflow.sdk import BaseOperator
 
-from prospect_to_cash.delivery.deliver import Delivery
 from prospect_to_cash.delivery.items import Assignment
+from prospect_to_cash.delivery.packages import deliver
 from prospect_to_cash.flow_card import SYSTEMS, FlowCard, Write
 from prospect_to_cash.hooks import hook_for
 from prospect_to_cash.hooks.staging import StagingHook
@@ -66,7 +66,7 @@ class LoadOutbound(BaseOperator):
             lease.acquire(patience=4 * lease.terms.span)
             try:
                 with hook_for(self.write.system).get_client() as client:
-                    tally = Delivery(store, client, assignment, lease).run()
+                    tally = deliver(store, client, assignment, lease)
             finally:
                 # A session that broke cannot give the lease back; then it ends by itself.
                 with suppress(psycopg2.Error):

@@ -10,6 +10,7 @@ from psycopg2.extras import execute_values
 
 from prospect_to_cash.delivery.references import Reference
 from prospect_to_cash.flow_card import Write
+from prospect_to_cash.stores.rows import one
 
 
 class PlanRow(NamedTuple):
@@ -105,6 +106,19 @@ def next_rows(
             },
         )
         return [PlanRow._make(row) for row in cursor.fetchall()]
+
+
+def count_creates(connection: Connection, run_id: int, write: Write) -> int:
+    """How many records a write is still to create."""
+    with connection, connection.cursor() as cursor:
+        cursor.execute(
+            """
+            select count(*) from sync.plan
+            where run_id = %s and write = %s and state = 'planned' and action = 'create'
+            """,
+            (run_id, write.name),
+        )
+        return int(one(cursor)[0])
 
 
 def create_bodies(connection: Connection, run_id: int, seqs: Sequence[int]) -> dict[int, str]:

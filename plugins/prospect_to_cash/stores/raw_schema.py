@@ -11,7 +11,10 @@ from prospect_to_cash.errors import Misconfigured
 from prospect_to_cash.flow_card import Read
 from prospect_to_cash.stores.rows import one
 
-_SAME = ("key", "strategy", "changed_at", "version", "filter", "expires", "select")
+_SAME = (
+    "key", "strategy", "changed_at", "version", "filter", "expires", "select",
+    "package_group", "package_entity", "package_full_group",
+)  # fmt: skip
 
 
 def ensure_all(connection: Connection, reads: Iterable[Read]) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from prospect_to_cash.errors import Misconfigured
 from prospect_to_cash.flow_card import Read
-from prospect_to_cash.strategies import compare, delta, window
+from prospect_to_cash.strategies import compare, delta, package, window
 from prospect_to_cash.strategies.extraction import Extraction, Tally
 
 Strategy = Callable[[Extraction], Tally]
@@ -15,6 +15,7 @@ STRATEGIES: dict[str, Strategy] = {
     "window": window.extract,
     "delta": delta.extract,
     "compare": compare.extract,
+    "package": package.extract,
 }
 
 

@@ -15,7 +15,7 @@ def extract(job: Extraction) -> Tally:
     with job.coverage.alone():
         if job.coverage.completed_since(job.shape, bound.decided_at):
             return Tally(what=("nothing: read meanwhile",))
-        if not _is_due(job):
+        if not is_due(job):
             return Tally(what=("nothing: not due",))
         reading = job.coverage.under_way()
         if (
@@ -29,7 +29,8 @@ def extract(job: Extraction) -> Tally:
         return full_read(job, reading)
 
 
-def _is_due(job: Extraction) -> bool:
+def is_due(job: Extraction) -> bool:
+    """Whether everything has to be read: its cadence, a wish, other fields, or never read completely."""
     age = job.coverage.seconds_since_complete(job.shape)
     if job.full or age is None or job.read.every is None:
         return True

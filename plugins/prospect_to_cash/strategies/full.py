@@ -42,6 +42,11 @@ def full_read(job: Extraction, reading: Reading) -> Tally:
     landed = land_rest(job, reading, None, advance)
     if tracked:
         landed += land_meanwhile(job, reading)
+    return close(job, reading, landed)
+
+
+def close(job: Extraction, reading: Reading, landed: Landed) -> Tally:
+    """End a full read whose rows are in: confirm what was not met, set the tombstones."""
     absent = absences(job.table, reading.read_id)
     if absent.seen is None:
         job.coverage.abandon()
@@ -63,7 +68,7 @@ def full_read(job: Extraction, reading: Reading) -> Tally:
     with job.connection, job.connection.cursor() as cursor:
         deleted = bury(cursor, job.table, reading.read_id, gone, asked_at)
         job.coverage.complete(cursor, reading, absent.seen)
-        if tracked:
+        if reading.kind == "tracked":
             change_link.settle(cursor, job.env_id, job.read.entity)
     return Tally(landed, deleted, ("everything",))
 

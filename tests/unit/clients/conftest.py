@@ -117,7 +117,7 @@ class Server:
                 self.end_headers()
                 self.wfile.write(body)
 
-            do_GET = do_POST = do_PATCH = do_DELETE = handle_one
+            do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = handle_one
 
             def log_message(self, *_):
                 pass

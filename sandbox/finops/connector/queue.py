@@ -1,0 +1,150 @@
+"""The queues of all activities: messages come in and are processed in their order, exports wait to be fetched."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+
+from sandbox.clock import Clock
+from sandbox.finops.connector.activities import Activity
+from sandbox.finops.connector.messages import Message
+from sandbox.finops.package.archive import PackageError
+from sandbox.finops.package.jobs import CANCELED
+from sandbox.finops.package.management import DataManagement, ManagementError
+from sandbox.finops.package.projects import IMPORT
+
+
+class Queue:
+    """Messages by activity."""
+
+    def __init__(self, management: DataManagement, clock: Clock, activities: Iterable[Activity]) -> None:
+        self._management = management
+        self._clock = clock
+        self.activities: dict[str, Activity] = {a.id: a for a in activities}
+        self.messages: dict[str, Message] = {}
+        self._to_process: list[Message] = []
+
+    def find(self, message_id: str) -> Message | None:
+        return self.messages.get(message_id)
+
+    def take(
+        self, activity: Activity, content: bytes, company: str, entity: str, external_id: str
+    ) -> Message:
+        """A message that came in; it is processed when those before it are."""
+        message = self._message(activity)
+        message.company, message.entity, message.external_id = company, entity, external_id
+        message.content = content
+        self._to_process.append(message)
+        self.advance()
+        return message
+
+    def advance(self) -> None:
+        """Start what can be started: per activity one message after the other."""
+        if not self._to_process:
+            return
+        busy: set[str] = set()
+        for message in list(self._to_process):
+            if message.activity in busy:
+                continue
+            if message.job is None and not self._start(message):
+                busy.add(message.activity)
+                continue
+            if message.job is not None and not self._management.jobs.is_finished(message.job):
+                busy.add(message.activity)
+            else:
+                self._to_process.remove(message)
+
+    def run(self, activity: Activity) -> None:
+        """Run an export activity once."""
+        if activity.running is None:
+            activity.running = self._management.start_export(
+                activity.project, activity.project, "", activity.company
+            )
+
+    def collect(self, activity: Activity) -> None:
+        """Run an export activity whose time has come, and put a finished export into its queue."""
+        now = self._clock.now()
+        if activity.every_seconds and (activity.next_run is None or now >= activity.next_run):
+            activity.next_run = now + timedelta(seconds=activity.every_seconds)
+            self.run(activity)
+        job = activity.running
+        if job is None or not self._management.jobs.is_finished(job):
+            return
+        activity.running = None
+        if self._management.jobs.state(job) == CANCELED:
+            return
+        message = self._message(activity)
+        message.job = job
+        if job.exported or not activity.prevents_empty:
+            message.blob = job.package
+
+    def next(self, activity: Activity, root: str) -> dict[str, Any] | None:
+        """Hand out the first message that is not in somebody's hands."""
+        self.collect(activity)
+        now = self._clock.now()
+        again_before = now - timedelta(seconds=self._management.switches.redelivery_seconds)
+        for message in self.messages.values():
+            is_free = message.dequeued_at is None or message.dequeued_at <= again_before
+            if message.activity == activity.id and not message.acked and is_free:
+                message.response = self._response(message, root)
+                message.dequeued_at = now
+                return message.response
+        return None
+
+    def acknowledge(self, activity: Activity, given: Any) -> bool:
+        """Take a message out of the queue whose newest dequeue response is given."""
+        for message in self.messages.values():
+            mine = message.activity == activity.id and not message.acked
+            if mine and message.response is not None and message.response == given:
+                message.acked = True
+                return True
+        return False
+
+    def content(self, activity: Activity, message_id: str) -> bytes | None:
+        """The file of an export's message, as long as it is there."""
+        message = self.messages.get(message_id)
+        if message is None or message.activity != activity.id or not message.blob:
+            return None
+        blob = self._management.blobs.read(message.blob, self._management.switches.blob_days)
+        return blob.content if blob else None
+
+    def _response(self, message: Message, root: str) -> dict[str, Any]:
+        """What dequeue answers. The link is http even behind https, as behind a load balancer (sheet)."""
+        exists = self.content(self.activities[message.activity], message.id) is not None
+        host = root.partition("://")[2]
+        link = (
+            f"http://{host}/api/connector/download/%7B{message.activity}%7D?correlation-id=%7B{message.id}%7D"
+        )
+        last = message.dequeued_at
+        return {
+            "CorrelationId": message.id,
+            "PopReceipt": uuid.uuid4().hex,
+            "DownloadLocation": link if exists else "",
+            "IsDownLoadFileExist": exists,
+            "FileDownLoadErrorMessage": None if exists else "No file was uploaded.",
+            "LastDequeueDateTime": last.strftime("%Y-%m-%dT%H:%M:%SZ") if last else None,
+        }
+
+    def _message(self, activity: Activity) -> Message:
+        message = Message(str(uuid.uuid4()), activity.id, self._clock.now())
+        self.messages[message.id] = message
+        return message
+
+    def _start(self, message: Message) -> bool:
+        """Begin to process a message; False when it has to wait for another import of the project."""
+        activity = self.activities[message.activity]
+        if self._management.jobs.busy_with(activity.project, IMPORT):
+            return False
+        content, message.content = message.content or b"", None
+        try:
+            if activity.takes_files:
+                message.job = self._management.start_file_import(
+                    content, activity.project, message.entity, message.company
+                )
+            else:
+                message.job = self._management.start_import(content, activity.project, "", message.company)
+        except (PackageError, ManagementError) as error:
+            message.log = str(error)
+        return True

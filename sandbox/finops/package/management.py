@@ -1,0 +1,163 @@
+"""Data management as a whole: what the actions, the connector and the admin API work with."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from datetime import timedelta
+
+from sandbox.clock import Clock
+from sandbox.description import Entity, fold
+from sandbox.finops.package.blobs import BlobStore
+from sandbox.finops.package.exporting import Exporter, Extent
+from sandbox.finops.package.importing import (
+    Importer,
+    Package,
+    Upsert,
+    keys_file,
+    open_package,
+    package_of_file,
+)
+from sandbox.finops.package.jobs import EntityRun, Job, Jobs
+from sandbox.finops.package.names import by_label
+from sandbox.finops.package.projects import EXPORT, IMPORT, Projects
+from sandbox.finops.package.switches import Switches
+from sandbox.finops.package.tracking import Tracking
+from sandbox.store.store import Store
+
+
+class ManagementError(Exception):
+    """Something data management refuses to do; the message says why."""
+
+
+class DataManagement:
+    """Projects, jobs, files and version tokens of one environment."""
+
+    def __init__(
+        self,
+        entities: Mapping[str, Entity],
+        store: Store,
+        clock: Clock,
+        default_company: str,
+        switches: Switches,
+        upsert: Upsert,
+    ) -> None:
+        self.entities = entities
+        self.clock = clock
+        self.switches = switches
+        self.default_company = default_company
+        self.blobs = BlobStore(clock)
+        self.projects = Projects(store, entities)
+        self.tracking = Tracking()
+        self.jobs = Jobs(clock, store.flush)
+        self.exporter = Exporter(entities, store, self.projects, self.blobs, self.tracking)
+        self._importer = Importer(entities, self.blobs, upsert)
+        self._store = store
+
+    def change_switches(self, given: Mapping[str, object]) -> None:
+        """Set switches. Raises ValueError."""
+        self.switches = self.switches.changed(given)
+        if not self.switches.change_tracking:
+            self.tracking.clear()
+
+    def start_import(
+        self,
+        content: bytes,
+        group: str,
+        execution_id: str,
+        company: str,
+        execute: bool = True,
+        overwrite: bool = True,
+    ) -> Job:
+        """Queue the import of a package. Raises PackageError and ManagementError."""
+        package = open_package(content, self.entities, self.switches)
+        return self._queue_import(
+            package, group or package.manifest.group, execution_id, company, execute, overwrite
+        )
+
+    def start_file_import(self, content: bytes, group: str, label: str, company: str) -> Job:
+        """Queue the import of one file in the format that the project says. Raises PackageError and
+        ManagementError."""
+        found = next((e for e in self.projects.entities_of(group) if fold(e.label) == fold(label)), None)
+        if found is None:
+            raise ManagementError(f"Entity {label} is not part of data project {group}.")
+        package = package_of_file(content, found, self.entities, self.switches)
+        return self._queue_import(package, group, "", company, execute=True, overwrite=False)
+
+    def _queue_import(
+        self, package: Package, group: str, execution_id: str, company: str, execute: bool, overwrite: bool
+    ) -> Job:
+        if not group:
+            raise ManagementError("A data project must be named.")
+        if self.jobs.busy_with(group, IMPORT):
+            raise ManagementError(
+                f"Data project {group} is being imported: imports must not run in parallel."
+            )
+        job = self._job(group, IMPORT, execution_id, company, repeat=False)
+        self.projects.save_import(group, package.manifest.entities, overwrite)
+        job.executed = execute
+        self.jobs.add(job, self._importer.work(package, self.switches))
+        return job
+
+    def start_export(
+        self,
+        group: str,
+        package_name: str,
+        execution_id: str,
+        company: str,
+        again: bool = False,
+        extent: Extent | None = None,
+    ) -> Job:
+        """Queue an export. Raises PackageError and ManagementError."""
+        project = self.projects.find(group)
+        if project is None:
+            raise ManagementError(f"Data project {group} does not exist.")
+        if project.fields.get("OperationType", EXPORT) != EXPORT:
+            raise ManagementError(f"Data project {group} is no export project.")
+        extent = extent or Extent()
+        entities = self.exporter.check(str(project.fields["Name"]), extent)
+        job = self._job(str(project.fields["Name"]), EXPORT, execution_id, company, repeat=again)
+        job.package_name = package_name
+        self.jobs.add(job, self.exporter.work(entities, self.switches, extent))
+        return job
+
+    def _job(self, group: str, operation: str, execution_id: str, company: str, repeat: bool) -> Job:
+        """A job with the caller's id or one of our own. A repeated id is refused unless it is said to be run
+        again (assumed, with a switch)."""
+        company = fold(company) or self.default_company
+        if self._store.tables["LegalEntities"].get((company,)) is None:
+            raise ManagementError(f"Legal entity {company} does not exist.")
+        before = self.jobs.find(execution_id) if execution_id else None
+        if before is not None and not (repeat or self.switches.repeated_execution_id == "rerun"):
+            raise ManagementError(f"Execution {execution_id} already exists.")
+        if before is not None and not self.jobs.is_finished(before):
+            raise ManagementError(f"Execution {execution_id} is still running.")
+        return Job(
+            id=execution_id or f"{group}-{uuid.uuid4()}",
+            group=group,
+            operation=operation,
+            company=company,
+            starts_at=self.clock.now() + timedelta(seconds=self.switches.queue_seconds),
+            run_time=timedelta(seconds=self.switches.run_seconds),
+        )
+
+    def generate_keys_file(self, job: Job, run: EntityRun) -> bool:
+        """Begin to make the file of keys that failed in the target; False when there are none."""
+        if not run.failed_keys or not self.jobs.is_finished(job):
+            return False
+        if not run.keys_file:
+            entity = by_label(self.entities)[fold(run.label)]
+            run.keys_file = f"{job.id}-error-keys-{entity.set_name}.csv"
+            self.blobs.store(run.keys_file, keys_file(entity, run), "text/csv")
+            run.keys_ready_at = self.clock.now() + timedelta(seconds=self.switches.error_file_seconds)
+        return True
+
+    def link(self, root: str, name: str, permissions: str = "r") -> str:
+        """A link to a file, or nothing when the file is not there (any more)."""
+        if "w" not in permissions and self.blobs.read(name, self.switches.blob_days) is None:
+            return ""
+        return self.blobs.link(root, name, permissions, self.switches.link_seconds)
+
+    def follow(self, url: str) -> bytes:
+        """The package behind a link of this environment. Raises BlobError."""
+        return self.blobs.follow(url, self.switches.blob_days)

@@ -1,0 +1,29 @@
+"""Data management of a sandbox with two companies."""
+
+import pytest
+
+from tests.conformance.finops.packing import DataManagement
+
+
+@pytest.fixture(scope="module")
+def dmf(finops):
+    return DataManagement(finops)
+
+
+@pytest.fixture
+def switches(dmf):
+    """Sets switches for one test."""
+    before = dmf.admin("GET", "switches")
+
+    def change(**given):
+        dmf.admin("PUT", "switches", given)
+
+    yield change
+    dmf.admin("PUT", "switches", before)
+
+
+@pytest.fixture
+def clock(dmf):
+    """Moves the clock for one test."""
+    yield dmf.clock
+    dmf.clock(0)
