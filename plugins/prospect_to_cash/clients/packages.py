@@ -113,8 +113,17 @@ class PackageJobs:
             execution_id,
         )
 
-    def bring(self, project: Project, execution_id: str, package_url: str) -> str:
-        """Start the import of an uploaded package under `execution_id`; returns the id that the service uses."""
+    def bring(
+        self,
+        project: Project,
+        execution_id: str,
+        package_url: str,
+        before: Callable[[], None] = lambda: None,
+    ) -> str:
+        """Start the import of an uploaded package under `execution_id`; returns the id that the service uses.
+
+        `before` is called when the request is about to leave.
+        """
         return self._start(
             "ImportFromPackage",
             {
@@ -126,11 +135,18 @@ class PackageJobs:
                 "legalEntityId": project.company,
             },
             execution_id,
+            before,
         )
 
-    def _start(self, action: str, parameters: Mapping[str, object], execution_id: str) -> str:
+    def _start(
+        self,
+        action: str,
+        parameters: Mapping[str, object],
+        execution_id: str,
+        before: Callable[[], None] = lambda: None,
+    ) -> str:
         try:
-            answered = self._call(action, parameters, repeatable=False)
+            answered = self._call(action, parameters, False, before)
         except Throttled:
             raise
         except P2CError:
@@ -241,7 +257,13 @@ class PackageJobs:
     def _small_file(self, address: str) -> bytes:
         return blob.fetch(self._blob(address), self._client.deadline)
 
-    def _call(self, action: str, parameters: Mapping[str, object], repeatable: bool = True) -> Any:
+    def _call(
+        self,
+        action: str,
+        parameters: Mapping[str, object],
+        repeatable: bool = True,
+        before: Callable[[], None] = lambda: None,
+    ) -> Any:
         """The value that an action answers; garbled answers to questions are asked for again. Raises P2CError."""
         client = self._client
         url, body = f"{client.api_root}{ACTIONS}{action}", orjson.dumps(parameters)
@@ -249,7 +271,7 @@ class PackageJobs:
             if attempt:
                 time.sleep(client.patience.pause(attempt - 1))
             try:
-                return _value(call(client, "POST", url, body, action, repeatable))
+                return _value(call(client, "POST", url, body, action, repeatable, before=before))
             except Garbled as error:
                 problem = error
         raise problem

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from prospect_to_cash.clients.answers import BUSY, read_error, read_fault
 from prospect_to_cash.clients.finops import FinOpsClient
@@ -23,8 +23,12 @@ def call(
     what: str,
     repeatable: bool = True,
     headers: Mapping[str, str] | None = None,
+    before: Callable[[], None] = lambda: None,
 ) -> Reply:
-    """The answer, which is a success. `repeatable`: a second time changes nothing. Raises P2CError."""
+    """The answer, which is a success. `repeatable`: a second time changes nothing. Raises P2CError.
+
+    `before` is called when all waits are over and the request is about to leave; what it raises stops it.
+    """
     ends = time.monotonic() + client.patience.longest_wait
     sent = {"Content-Type": "application/json", **(headers or {})} if body is not None else headers or {}
     failures = throttles = 0
@@ -32,6 +36,7 @@ def call(
         client.clock.wait(max(ends - time.monotonic(), 0.0))
         problem: Unavailable
         certain = False
+        before()
         try:
             reply = client.send(method, url, sent, body, client.deadline)
             if client.told_to_wait(reply.status, reply.headers, throttles):
