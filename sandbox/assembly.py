@@ -13,6 +13,7 @@ from sandbox.admin import Admin
 from sandbox.clock import Clock
 from sandbox.finops.entities import finops_entities
 from sandbox.finops.foundation import lay_foundation as lay_finops
+from sandbox.finops.front_door import FrontDoor
 from sandbox.finops.service import FinopsService
 from sandbox.finops.views import stored_entities
 from sandbox.loading import Loader
@@ -64,11 +65,12 @@ def assemble(settings: Settings, desk: TokenDesk) -> Systems:
             raise SettingsError(str(error)) from None
     gc.collect()
     gc.freeze()
+    finops_service = FinopsService(
+        finops, stores["finops"], settings.default_company, clock, settings.finops, settings.client_id
+    )
     services: tuple[Service, ...] = (
         SalesService(sales, stores["sales"], clock, settings.sales),
-        FinopsService(
-            finops, stores["finops"], settings.default_company, clock, settings.finops, settings.client_id
-        ),
+        finops_service,
     )
     applications: list[ASGIApp] = []
     for service in services:
@@ -76,7 +78,9 @@ def assemble(settings: Settings, desk: TokenDesk) -> Systems:
         admin = Admin(settings, service.name, stores[service.name], log, clock, loader)
         admin.more = getattr(service, "administer", None)
         served: ASGIApp = application(service, desk, log, clock, admin.handle)
-        if service.name == "sales":
+        if service is finops_service:
+            served = FrontDoor(served, finops_service, log)
+        else:
             served = ProtectedFront(served, settings.sales.limits, clock, log, lambda _: settings.client_id)
         applications.append(served)
     return Systems(tuple(applications), stores)

@@ -45,6 +45,8 @@ _FINOPS_KINDS = {
     "Edm.DateTimeOffset": "datetime",
     "Edm.Guid": "guid",
 }
+_WITH_TIME = ("ValidFrom", "ValidTo", "DateTime")
+_DISABLED = ("RevRec", "SubBill")  # fields of a feature that is off in this environment (assumed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,8 @@ class Field:
 
     `kind` is one of string, integer, decimal, boolean, guid, datetime, choice (an integer with labels) and
     enum (a member name). `edm` is the type name for metadata. `targets` names the tables a lookup may point
-    at and `navigation` maps each navigation property that writes it to the targets it accepts.
+    at and `navigation` maps each navigation property that writes it to the targets it accepts. A field that
+    is not `enabled` is in the metadata only: its configuration key is off and it carries no data.
     """
 
     name: str
@@ -74,6 +77,7 @@ class Field:
     navigation: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     state_of: Mapping[int, int] = field(default_factory=dict)
     empty: Wire = None
+    enabled: bool = True
     is_copy: bool = False
 
     @property
@@ -81,12 +85,24 @@ class Field:
         return bool(self.targets)
 
 
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A navigation property of a data entity of F&O: `pairs` are its own fields with those of the target."""
+
+    name: str
+    target_set: str
+    many: bool
+    pairs: tuple[tuple[str, str], ...]
+    partner: str = ""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Entity:
     """One table of Sales or one data entity of F&O.
 
-    `type_name` is the logical name (Sales) or the entity type (F&O), `label` what messages call it. The last three
-    say what a table of Sales can do beside plain reads and writes.
+    `type_name` is the logical name (Sales) or the entity type (F&O), `label` what messages call it. Relations,
+    category and `read_only` are those of data entities of F&O. The last three say what a table of Sales can do
+    beside plain reads and writes.
     """
 
     system: str
@@ -100,6 +116,9 @@ class Entity:
     alternate_keys: tuple[tuple[str, ...], ...] = ()
     unique: tuple[tuple[str, ...], ...] = ()
     defaults: Mapping[str, Wire] = field(default_factory=dict)
+    relations: Mapping[str, Relation] = field(default_factory=dict)
+    category: str = ""
+    read_only: bool = False
     change_tracking: bool = False
     optimistic_concurrency: bool = False
     bulk_actions: bool = False
@@ -155,6 +174,9 @@ def read_finops() -> list[Entity]:
     enums: dict[str, dict[str, int]] = {}
     for row in _rows(folder / "enums.csv"):
         enums.setdefault(row["enum_type"], {})[row["member"]] = int(row["int_value"])
+    relations: dict[str, dict[str, Relation]] = {}
+    for row in _rows(folder / "navigation.csv"):
+        relations.setdefault(row["entity_set"], {})[row["name"]] = _relation(row)
     found = []
     for row in _rows(folder / "entity_sets.csv"):
         fields = [_finops_field(r, enums) for r in _rows(folder / f"{row['entity_set']}.csv")]
@@ -167,6 +189,9 @@ def read_finops() -> list[Entity]:
                 fields={f.name: f for f in fields},
                 key_fields=tuple(row["key_fields_in_order"].split(";")),
                 primary_name=row["label"],
+                relations=relations.get(row["entity_set"], {}),
+                category=row["category"] or "",
+                read_only=row["read_only"] == "yes",
             )
         )
     return found
@@ -224,6 +249,17 @@ def _options(text: str) -> tuple[dict[int, str], dict[int, int]]:
     return options, state_of
 
 
+def _relation(row: dict[str, str]) -> Relation:
+    pairs = (pair.split("=") for pair in row["fields"].split(";"))
+    return Relation(
+        name=row["name"],
+        target_set=row["target_set"],
+        many=row["cardinality"] == "Multiple",
+        pairs=tuple((own, other) for own, other in pairs),
+        partner=row["partner"],
+    )
+
+
 def _finops_field(row: dict[str, str], enums: dict[str, dict[str, int]]) -> Field:
     name, declared = row["field"], row["type"].split(" ")[0]
     kind = _FINOPS_KINDS.get(declared, "enum")
@@ -241,6 +277,7 @@ def _finops_field(row: dict[str, str], enums: dict[str, dict[str, int]]) -> Fiel
         on_update=writable in ("", "no"),
         members=enums.get(declared, {}),
         empty=_finops_empty(name, kind, enums.get(declared, {})),
+        enabled=not name.startswith(_DISABLED),
     )
 
 
@@ -248,12 +285,12 @@ def _finops_empty(name: str, kind: str, members: Mapping[str, int]) -> Wire:
     """What an unset field is served as: strings are never null, dates begin in 1900 (finops-odata sheet,
     section 6).
 
-    Which of the DateTimeOffset fields are UtcDateTime is not published; `...ValidFrom`/`...ValidTo` are
-    assumed to be.
+    Which of the DateTimeOffset fields are UtcDateTime is not published; `...ValidFrom`, `...ValidTo` and
+    `...DateTime` are assumed to be.
     """
     if kind == "enum":
         return min(members, key=lambda m: members[m]) if members else ""
     if kind == "datetime":
-        return "1900-01-01T00:00:00Z" if name.endswith(("ValidFrom", "ValidTo")) else "1900-01-01T12:00:00Z"
+        return "1900-01-01T00:00:00Z" if name.endswith(_WITH_TIME) else "1900-01-01T12:00:00Z"
     empties: dict[str, Wire] = {"string": "", "integer": 0, "decimal": 0, "guid": str(uuid.UUID(int=0))}
     return empties[kind]

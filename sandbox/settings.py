@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -81,7 +82,13 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.
     parser.add_argument(
         "--delivery-date-control", action="store_true", help="F&O refuses shipping dates in the past"
     )
-    add_arguments(parser)
+    parser.add_argument(
+        "--finops",
+        action="append",
+        default=[],
+        metavar="PARAMETER=VALUE",
+        help="set another parameter of F&O, for example language=de or update_conflicts=true",
+    )
     parser.add_argument(
         "--package-switch",
         action="append",
@@ -89,6 +96,7 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.
         metavar="NAME=VALUE",
         help="set a switch of F&O's data management, for example run_seconds=5",
     )
+    add_arguments(parser)
     given = parser.parse_args(arguments)
     if given.data is not None and not given.data.is_dir():
         raise SettingsError(
@@ -108,11 +116,14 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.
         admin_token=environment.get("SANDBOX_ADMIN_TOKEN", ""),
         default_company=given.default_company.lower(),
         alternate_keys=_keys(given.alternate_key),
-        finops=Parameters(
-            manual_party_numbers=given.manual_party_numbers,
-            manual_quotation_numbers=not given.automatic_quotation_numbers,
-            delivery_date_control=given.delivery_date_control,
-            packages=_switches(given.package_switch),
+        finops=_parameters(
+            Parameters(
+                manual_party_numbers=given.manual_party_numbers,
+                manual_quotation_numbers=not given.automatic_quotation_numbers,
+                delivery_date_control=given.delivery_date_control,
+                packages=_switches(given.package_switch),
+            ),
+            given.finops,
         ),
         sales=options_of(given),
     )
@@ -140,3 +151,20 @@ def _keys(declared: Sequence[str]) -> dict[str, tuple[tuple[str, ...], ...]]:
             raise SettingsError(f"--alternate-key {text}: write SET=FIELD or SET=FIELD,FIELD.")
         found[set_name] = (*found.get(set_name, ()), tuple(names.split(",")))
     return found
+
+
+def _parameters(parameters: Parameters, declared: Sequence[str]) -> Parameters:
+    """The parameters with those of the command line, whose values are JSON or plain text."""
+    for text in declared:
+        name, mark, value = text.partition("=")
+        if not mark:
+            raise SettingsError(f"--finops {text}: write PARAMETER=VALUE.")
+        try:
+            read: object = json.loads(value)
+        except ValueError:
+            read = value
+        try:
+            parameters = parameters.changed({name: read})
+        except ValueError as error:
+            raise SettingsError(f"--finops {text}: {error}") from None
+    return parameters

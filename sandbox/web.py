@@ -43,12 +43,14 @@ class Call:
 
 @dataclass(slots=True)
 class Reply:
-    """The answer. `operations` is what a batch did, for the request log."""
+    """The answer. `operations` is what a batch did, for the request log; `row_path` is the row that was written, for
+    the later parts of a change set."""
 
     status: int
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
     operations: list[LoggedOperation] | None = None
+    row_path: str = ""
 
 
 class Service(Protocol):

@@ -31,7 +31,7 @@ class _Failed(Exception):
 def run_batch(service: FinopsService, call: Call) -> Reply:
     """Answer a batch."""
     if call.method != "POST":
-        raise errors.Refused(405, "A batch is sent with POST.")
+        raise errors.wrong_method(call.method)
     try:
         parts = parse_batch(call.headers.get("content-type", ""), call.body, service.prefixes[0])
     except BatchError as error:
@@ -66,7 +66,7 @@ def _change_set(
             for part in change_set.parts:
                 if part.method == "GET":
                     refusal = errors.bad_request("A change set cannot contain a GET request.")
-                    raise _Failed(refusal.reply(in_batch=True), part.content_id)
+                    raise _Failed(service.refusal(refusal, in_batch=True), part.content_id)
                 answer = _answer(service, outer, part, tx, done)
                 if answer.status >= 400:
                     raise _Failed(Reply(answer.status, answer.headers, answer.body), part.content_id)
@@ -86,6 +86,6 @@ def _answer(
     try:
         reply = service.operate(call, tx)
     except errors.Refused as refusal:
-        reply = refusal.reply(in_batch=True)
+        reply = service.refusal(refusal, in_batch=True)
     operations.append(LoggedOperation(call.method, call.path, reply.status, call.fields))
     return PartReply(reply.status, reply.headers, reply.body, part.content_id)

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from sandbox.finops.addresses import Block, check_addresses, fill_countries, full_address
+from sandbox.finops.orders import follow_customer
 from sandbox.finops.parties import customer_name, take_party
 from sandbox.finops.write import SetRules, Write, failed, missing
+from sandbox.store.store import Transaction
+from sandbox.store.table import Row
 
 DEFINITIONS = "CustomersBase"
 _BLOCKS = tuple(Block(prefix, "State") for prefix in ("Address", "DeliveryAddress", "InvoiceAddress"))
+
+
+_PLACE = ("Street", "City", "CountryRegionId", "CountryRegionISOCode")
+_NEVER = "2154-12-31T23:59:59Z"
 
 
 class CustomerRules(SetRules):
@@ -31,10 +38,16 @@ class CustomerRules(SetRules):
     def complete(self, write: Write) -> None:
         write.fields["Name"] = customer_name(write.fields)
         fill_countries(write, _BLOCKS)
+        for block in _BLOCKS:
+            if any(write.changed.get(f"{block.prefix}{part}") for part in _PLACE):
+                write.fill(f"{block.prefix}ValidTo", _NEVER)
         if write.creating:
             write.fill("NameAlias", customer_name(write.fields)[:20])
         if "AddressCity" in write.changed or "AddressStreet" in write.changed or write.creating:
             write.fields["FullPrimaryAddress"] = full_address(write.fields)
+
+    def stored(self, tx: Transaction, before: Row | None, after: Row | None) -> None:
+        follow_customer(tx, before, after)
 
 
 def _take_name(write: Write) -> None:

@@ -72,6 +72,14 @@ BACKINGS: Mapping[str, Backing] = {
         "Quotation",
         ("SalesQuotationNumber", "LineCreationSequenceNumber"),
     ),
+    "PaymentTerms": Backing("Terms of payment", "PaymTerm", "Terms of payment"),
+    "CDSSalesCharges": Backing("Charges code", "MarkupTable", "Charges code"),
+    "CDSSalesOrderHeaders": Backing("Sales orders", "SalesTable", "Sales order"),
+    "CDSSalesOrderLines": Backing(
+        "Order lines", "SalesLine", "Sales order", ("SalesOrderNumber", "LineCreationSequenceNumber")
+    ),
+    "SalesInvoiceHeadersV2": Backing("Customer invoice journal", "CustInvoiceJour", "Invoice"),
+    "SalesInvoiceV2Lines": Backing("Customer invoice lines", "CustInvoiceTrans", "Invoice"),
     "DataManagementDefinitionGroups": Backing("Definition groups", "DMFDefinitionGroup", "Group name"),
     "DataManagementDefinitionGroupDetails": Backing(
         "Entities for a processing group",
@@ -87,12 +95,27 @@ _COMPANY = Reference(
 _CURRENCY = Reference(
     "CurrencyCode", "Currencies", "CurrencyCode", "Currency", "Currencies", same_company=False
 )
+_UNIT = Reference("SalesUnitSymbol", "UnitsOfMeasure", "UnitSymbol", "Unit", "Units", same_company=False)
 _PRODUCT = (
     _COMPANY,
     _CURRENCY,
-    Reference("SalesUnitSymbol", "UnitsOfMeasure", "UnitSymbol", "Unit", "Units", same_company=False),
+    _UNIT,
     Reference("InventoryUnitSymbol", "UnitsOfMeasure", "UnitSymbol", "Unit", "Units", same_company=False),
 )
+
+
+def _account(field: str, caption: str) -> Reference:
+    return Reference(field, "CustomersV3", "CustomerAccount", caption, "Customers")
+
+
+def _site(field: str) -> Reference:
+    return Reference(field, "OperationalSites", "SiteId", "Site", "Sites")
+
+
+def _warehouse(field: str) -> Reference:
+    return Reference(field, "Warehouses", "WarehouseId", "Warehouse", "Warehouses")
+
+
 REFERENCES: Mapping[str, tuple[Reference, ...]] = {
     "CustomersV3": (
         _COMPANY,
@@ -102,13 +125,13 @@ REFERENCES: Mapping[str, tuple[Reference, ...]] = {
         Reference(
             "SalesCurrencyCode", "Currencies", "CurrencyCode", "Currency", "Currencies", same_company=False
         ),
-        Reference("SiteId", "OperationalSites", "SiteId", "Site", "Sites"),
-        Reference("WarehouseId", "Warehouses", "WarehouseId", "Warehouse", "Warehouses"),
-        Reference("InvoiceAccount", "CustomersV3", "CustomerAccount", "Invoice account", "Customers"),
+        _site("SiteId"),
+        _warehouse("WarehouseId"),
+        _account("InvoiceAccount", "Invoice account"),
     ),
     "CustomerGroups": (_COMPANY,),
     "OperationalSites": (_COMPANY,),
-    "Warehouses": (_COMPANY, Reference("OperationalSiteId", "OperationalSites", "SiteId", "Site", "Sites")),
+    "Warehouses": (_COMPANY, _site("OperationalSiteId")),
     "SellableReleasedProducts": _PRODUCT,
     "CDSReleasedDistinctProducts": _PRODUCT,
     "ReleasedProductsV2": (_COMPANY,),
@@ -119,26 +142,30 @@ REFERENCES: Mapping[str, tuple[Reference, ...]] = {
     ),
     "CDSSalesQuotationHeaders": (
         _COMPANY,
-        Reference(
-            "RequestingCustomerAccountNumber",
-            "CustomersV3",
-            "CustomerAccount",
-            "Customer account",
-            "Customers",
-        ),
-        Reference(
-            "InvoiceCustomerAccountNumber", "CustomersV3", "CustomerAccount", "Invoice account", "Customers"
-        ),
+        _account("RequestingCustomerAccountNumber", "Customer account"),
+        _account("InvoiceCustomerAccountNumber", "Invoice account"),
         _CURRENCY,
-        Reference("DefaultShippingSiteId", "OperationalSites", "SiteId", "Site", "Sites"),
-        Reference("DefaultShippingWarehouseId", "Warehouses", "WarehouseId", "Warehouse", "Warehouses"),
+        _site("DefaultShippingSiteId"),
+        _warehouse("DefaultShippingWarehouseId"),
     ),
     "CDSSalesQuotationLines": (
         _COMPANY,
-        Reference("SalesUnitSymbol", "UnitsOfMeasure", "UnitSymbol", "Unit", "Units", same_company=False),
-        Reference("ShippingSiteId", "OperationalSites", "SiteId", "Site", "Sites"),
-        Reference("ShippingWarehouseId", "Warehouses", "WarehouseId", "Warehouse", "Warehouses"),
+        _UNIT,
+        _site("ShippingSiteId"),
+        _warehouse("ShippingWarehouseId"),
     ),
+    "PaymentTerms": (_COMPANY,),
+    "CDSSalesCharges": (_COMPANY,),
+    "CDSSalesOrderHeaders": (
+        _COMPANY,
+        _account("OrderingCustomerAccountNumber", "Customer account"),
+        _account("InvoiceCustomerAccountNumber", "Invoice account"),
+        _CURRENCY,
+        Reference("PaymentTermsName", "PaymentTerms", "Name", "Terms of payment", "Terms of payment"),
+        _site("DefaultShippingSiteId"),
+        _warehouse("DefaultShippingWarehouseId"),
+    ),
+    "CDSSalesOrderLines": (_COMPANY, _UNIT, _site("ShippingSiteId"), _warehouse("ShippingWarehouseId")),
 }
 
 REQUIRED: Mapping[str, Mapping[str, str]] = {
@@ -148,11 +175,47 @@ REQUIRED: Mapping[str, Mapping[str, str]] = {
         "CurrencyCode": "Currency",
     },
     "CDSSalesQuotationLines": {"ProductNumber": "Product number", "SalesUnitSymbol": "Unit"},
+    "CDSSalesOrderHeaders": {"OrderingCustomerAccountNumber": "Customer account", "CurrencyCode": "Currency"},
+    "CDSSalesOrderLines": {"ProductNumber": "Product number", "SalesUnitSymbol": "Unit"},
 }
 """Required fields with their captions."""
 
-NUMBER_SEQUENCES: Mapping[str, tuple[str, str]] = {"CustomersV3": ("CustomerAccount", "C-{:06d}")}
-"""Keys that the server assigns when a POST leaves them out, with the format of the sandbox's sequence."""
+
+@dataclass(frozen=True, slots=True)
+class NumberSequence:
+    """A key that the server assigns when a POST leaves it out, with the sandbox's format of it.
+
+    `manual` names the parameter that lets callers choose numbers of their own.
+    """
+
+    field: str
+    format: str
+    caption: str
+    manual: str
+
+
+NUMBER_SEQUENCES: Mapping[str, NumberSequence] = {
+    "CustomersV3": NumberSequence(
+        "CustomerAccount", "C-{:06d}", "Customer account", "manual_customer_accounts"
+    ),
+    "CDSSalesQuotationHeaders": NumberSequence(
+        "SalesQuotationNumber", "QUO-{:06d}", "Quotation", "manual_quotation_numbers"
+    ),
+    "CDSSalesOrderHeaders": NumberSequence(
+        "SalesOrderNumber", "SO-{:06d}", "Sales order", "manual_order_numbers"
+    ),
+}
+
+DATA_SOURCES: Mapping[str, int] = {
+    "CDSContactPersonsV2": 2,
+    "CDSSalesOrderHeaders": 2,
+    "CDSSalesOrderLines": 2,
+    "CDSSalesOrderLinesV2": 2,
+    "SalesOrderHeadersV2": 3,
+    "SalesOrderHeadersV4": 3,
+}
+"""Entities that join several tables: their etags have a part for each. The numbers are assumed; the parts
+beside the first are those of tables without a row, `0,0`, as published captures show them."""
 
 _DEFAULTS: Mapping[str, Mapping[str, Wire]] = {
     "CustomersV3": {"PartyType": "Organization", "LanguageId": "en-us"},

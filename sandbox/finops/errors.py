@@ -4,39 +4,58 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sandbox.finops.languages import translated
 from sandbox.odata_subset.json_text import dumps
 from sandbox.web import Reply
 
 JSON = "application/json; odata.metadata=minimal; odata.streaming=true"
 WRITE_EXCEPTION = "Microsoft.Dynamics.Platform.Integration.Services.OData.AxODataWriteException"
 ODATA_EXCEPTION = "Microsoft.OData.ODataException"
+ACTION_EXCEPTION = "System.InvalidOperationException"
+HTTP_EXCEPTION = "System.Web.Http.HttpResponseException"
 
 
 class Refused(Exception):
-    """An operation that the service refuses."""
+    """An operation that the service refuses; `infolog` are the lines of one that business rules refuse."""
 
-    def __init__(self, status: int, message: str, exception: str = ODATA_EXCEPTION) -> None:
+    def __init__(
+        self, status: int, message: str, exception: str = ODATA_EXCEPTION, infolog: Sequence[str] = ()
+    ) -> None:
         super().__init__(message)
         self.status = status
-        self.message = message
         self.exception = exception
+        self._text = message
+        self._infolog = tuple(infolog)
 
-    def reply(self, in_batch: bool) -> Reply:
-        """The answer. Inside a batch, refusals by business rules come as 500 (seen in
+    @property
+    def message(self) -> str:
+        """What the refusal says in English."""
+        return self.told("en-us")
+
+    def reply(self, in_batch: bool, rejected_status: int = 400, language: str = "en-us") -> Reply:
+        """The answer. Inside a batch and in older versions, refusals by business rules come as 500 (seen in
         published captures)."""
-        status = 500 if in_batch and self.exception == WRITE_EXCEPTION else self.status
+        status = self.status
+        if self.exception in (WRITE_EXCEPTION, ACTION_EXCEPTION):
+            status = 500 if in_batch else rejected_status
         body = {
             "error": {
                 "code": "",
                 "message": "An error has occurred.",
                 "innererror": {
-                    "message": self.message,
+                    "message": self.told(language),
                     "type": self.exception,
                     "stacktrace": "   at Microsoft.Dynamics.Platform.Integration.Services.OData",
                 },
             }
         }
         return Reply(status, {"Content-Type": JSON, "OData-Version": "4.0"}, dumps(body))
+
+    def told(self, language: str) -> str:
+        """The refusal with its Infolog in the user's language."""
+        if not self._infolog:
+            return self._text
+        return f"{self._text} Infolog: {'; '.join(translated(line, language) for line in self._infolog)}."
 
 
 def bad_request(message: str) -> Refused:
@@ -45,23 +64,44 @@ def bad_request(message: str) -> Refused:
 
 def no_row() -> Refused:
     """A key without a row (the sentence is assumed)."""
-    return Refused(
-        404, "No resources were found when selecting for update.", "System.Web.Http.HttpResponseException"
-    )
+    return Refused(404, "No resources were found when selecting for update.", HTTP_EXCEPTION)
 
 
 def stale() -> Refused:
     """An If-Match that is not the row's etag any more (412 is assumed)."""
-    return Refused(
-        412, "The record has been changed by another user.", "System.Web.Http.HttpResponseException"
-    )
+    return Refused(412, "The record has been changed by another user.", HTTP_EXCEPTION)
+
+
+def no_role(set_name: str) -> Refused:
+    """The user's roles do not give access to the set (403 is documented, the sentence is assumed)."""
+    return Refused(403, f"Access to entity set '{set_name}' is denied.", HTTP_EXCEPTION)
+
+
+def wrong_method(method: str) -> Refused:
+    return Refused(405, f"The requested resource does not support http method '{method}'.")
 
 
 def rejected(entity: str, infolog: Sequence[str]) -> Refused:
     """A write that the application's rules refuse; `infolog` are its lines, such as `Warning:
     <sentence>`."""
-    text = "; ".join(infolog)
-    return Refused(400, f"Write failed for table row of type '{entity}'. Infolog: {text}.", WRITE_EXCEPTION)
+    return Refused(400, f"Write failed for table row of type '{entity}'.", WRITE_EXCEPTION, infolog)
+
+
+def update_conflict(entity: str, caption: str, table: str) -> Refused:
+    """Another process changes the same table at this moment; the caller may try again."""
+    return rejected(
+        entity,
+        [
+            f"Error: Cannot edit a record in {caption} ({table}). An update conflict occurred due to another "
+            "user process deleting the record or changing one or more fields in the record."
+        ],
+    )
+
+
+def action_failed(action: str, entity: str, message: str) -> Refused:
+    """An action that threw an exception."""
+    text = f"Exception occurred while executing action {action} on Entity {entity}: {message}"
+    return Refused(400, text, ACTION_EXCEPTION)
 
 
 def no_set(root: str, path: str) -> Reply:

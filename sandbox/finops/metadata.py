@@ -1,18 +1,32 @@
-"""The service document, a plain CSDL and the lighter JSON metadata of the described data entities."""
+"""The service document and the lighter JSON metadata under `/metadata/` (finops-odata sheet, section 2).
+
+The members are those that public clients of the metadata service read; options `$filter`, `$select`, `$top`, `$skip`,
+`$count` and `$orderby` work on the lists (which of them the service has is assumed).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from xml.sax.saxutils import quoteattr
 
-from sandbox.description import Entity, Field
+from sandbox.description import Entity, Field, Fields
 from sandbox.finops import errors
-from sandbox.finops.reads import json_reply
-from sandbox.odata_subset.addresses import AddressError, parse_address
+from sandbox.finops.actions import Action, Actions
+from sandbox.finops.csdl import NAMESPACE, ax_type, enumerations, is_dimension
+from sandbox.finops.labels import label_id, label_text
+from sandbox.finops.reads import json_reply, read_options
+from sandbox.odata_subset.addresses import Address, AddressError, parse_address
+from sandbox.odata_subset.filter_parser import parse_filter
+from sandbox.odata_subset.filter_tree import FilterError
+from sandbox.odata_subset.matching import sortable
+from sandbox.odata_subset.options import OptionError, Options
+from sandbox.odata_subset.predicate import Dialect, compile_filter
 from sandbox.web import Call, Reply
 
-_NAMESPACE = "Microsoft.Dynamics.DataEntities"
+_TYPE = "Microsoft.Dynamics.Metadata."
+_DIALECT = Dialect(_TYPE, text_functions=True)
+_TEXTS = ("Name", "EntitySetName", "PublicEntityName", "PublicCollectionName", "LabelId", "EntityCategory")
+_FLAGS = ("IsReadOnly", "ConfigurationEnabled", "DataServiceEnabled", "DataManagementEnabled")
 
 
 def service_document(context: str, entities: Mapping[str, Entity]) -> dict[str, Any]:
@@ -20,93 +34,184 @@ def service_document(context: str, entities: Mapping[str, Entity]) -> dict[str, 
     return {"@odata.context": context, "value": sets}
 
 
-def csdl(entities: Mapping[str, Entity]) -> bytes:
-    """Enumerations, entity types and sets. Lengths are not published."""
-    out = [
-        '<?xml version="1.0" encoding="utf-8"?>',
-        '<edmx:Edmx Version="4.0" xmlns:edmx="http://docs.oasis-open.org/odata/ns/edmx"><edmx:DataServices>',
-        f'<Schema Namespace="{_NAMESPACE}" xmlns="http://docs.oasis-open.org/odata/ns/edm">',
-    ]
-    for name, members in _enums(entities).items():
-        out.append(f'<EnumType Name="{name.rpartition(".")[2]}">')
-        out += [f'<Member Name="{member}" Value="{value}" />' for member, value in members.items()]
-        out.append("</EnumType>")
-    for entity in entities.values():
-        out.append(f"<EntityType Name={quoteattr(entity.type_name)}><Key>")
-        out += [f'<PropertyRef Name="{key}" />' for key in entity.key_fields]
-        out.append("</Key>")
-        for f in entity.fields.values():
-            nullable = "" if f.kind in ("string", "enum") else ' Nullable="false"'
-            out.append(f'<Property Name="{f.name}" Type="{f.edm}"{nullable} />')
-        out.append("</EntityType>")
-    out.append('<EntityContainer Name="Resources">')
-    for name, entity in entities.items():
-        out.append(f'<EntitySet Name="{name}" EntityType="{_NAMESPACE}.{entity.type_name}" />')
-    out.append("</EntityContainer></Schema></edmx:DataServices></edmx:Edmx>")
-    return "\n".join(out).encode("utf-8")
-
-
-def json_metadata(entities: Mapping[str, Entity], call: Call) -> Reply:
-    """`/metadata/PublicEntities`, `/metadata/PublicEntities('X')` and the lists beside them. Raises
-    Refused."""
+def json_metadata(entities: Mapping[str, Entity], actions: Actions, call: Call) -> Reply:
+    """One of the lists, or one entry by its name. Raises Refused."""
     try:
         address = parse_address(call.path)
     except AddressError as error:
         raise errors.bad_request(str(error)) from None
-    context = f"{call.root}/metadata/$metadata#{address.set_name}"
     if call.method != "GET":
-        raise errors.Refused(405, f"The requested resource does not support http method '{call.method}'.")
-    if address.set_name == "PublicEntities" and address.key is not None:
+        raise errors.wrong_method(call.method)
+    if address.set_name == "Labels" and address.key is not None:
+        return _label(entities, address, call)
+    rows = _list(address.set_name, entities, actions)
+    if rows is None or address.rest not in ((), ("$count",)):
+        return errors.no_set(call.root, call.path)
+    context = f"{call.root}/metadata/$metadata#{address.set_name}"
+    if address.key is not None:
         name = next(iter(address.key.values()))
-        found = next((e for e in entities.values() if e.type_name == name), None)
+        found = next((row for row in rows if row["Name"].casefold() == name.casefold()), None)
         if found is None:
             raise errors.no_row()
-        return json_reply({"@odata.context": f"{context}/$entity", **_public(found)}, 200, {})
-    if address.set_name == "PublicEntities":
-        value = [_public(e) for e in entities.values()]
-    elif address.set_name == "DataEntities":
-        value = [
-            {
-                "Name": e.label,
-                "PublicEntityName": e.type_name,
-                "PublicCollectionName": e.set_name,
-                "LabelId": e.primary_name,
-                "DataServiceEnabled": True,
-                "IsReadOnly": False,
-            }
-            for e in entities.values()
-        ]
-    elif address.set_name == "PublicEnumerations":
-        value = [
-            {"Name": n.rpartition(".")[2], "Members": [{"Name": m, "Value": v} for m, v in members.items()]}
-            for n, members in _enums(entities).items()
-        ]
-    else:
-        return errors.no_set(call.root, call.path)
-    return json_reply({"@odata.context": context, "value": value}, 200, {})
+        return json_reply({"@odata.context": f"{context}/$entity", **found}, 200, {})
+    return _page(rows, read_options(call.query), context, address)
 
 
-def _public(entity: Entity) -> dict[str, Any]:
+def _page(rows: list[dict[str, Any]], options: Options, context: str, address: Address) -> Reply:
+    try:
+        rows = _chosen(rows, options)
+        skip, top, count = options.number("$skip") or 0, options.number("$top"), options.count
+    except (FilterError, OptionError) as error:
+        raise errors.bad_request(str(error)) from None
+    if address.rest:
+        return Reply(
+            200, {"Content-Type": "text/plain", "OData-Version": "4.0"}, str(len(rows)).encode("ascii")
+        )
+    answer: dict[str, Any] = {"@odata.context": context}
+    if count:
+        answer["@odata.count"] = len(rows)
+    page = rows[skip:] if top is None else rows[skip : skip + top]
+    select = options.select
+    answer["value"] = [{n: row.get(n) for n in select} for row in page] if select else page
+    return json_reply(answer, 200, {})
+
+
+def _chosen(rows: list[dict[str, Any]], options: Options) -> list[dict[str, Any]]:
+    """The rows that pass the filter, in order."""
+    if options.filter:
+        test = compile_filter(parse_filter(options.filter, options.aliases), _DESCRIPTION, _DIALECT)
+        rows = [row for row in rows if test(row)]
+    for name, descending in reversed(options.orderby):
+        rows = sorted(rows, key=lambda row: sortable(row.get(name)), reverse=descending)
+    return rows
+
+
+def _list(name: str, entities: Mapping[str, Entity], actions: Actions) -> list[dict[str, Any]] | None:
+    if name == "PublicEntities":
+        return [_public(e, entities, actions) for e in entities.values()]
+    if name == "DataEntities":
+        return [_data_entity(e) for e in entities.values()]
+    if name == "PublicEnumerations":
+        return [_enumeration(n, members) for n, members in enumerations(entities).items()]
+    return None
+
+
+def _label(entities: Mapping[str, Entity], address: Address, call: Call) -> Reply:
+    key = address.key or {}
+    identifier, language = key.get("Id", ""), key.get("Language", "en-us")
+    text = label_text(entities, identifier)
+    if text is None:
+        raise errors.no_row()
+    context = f"{call.root}/metadata/$metadata#Labels/$entity"
+    answer: Fields = {"@odata.context": context, "Id": identifier, "Language": language, "Value": text}
+    return json_reply(answer, 200, {})
+
+
+def _data_entity(entity: Entity) -> dict[str, Any]:
+    return {
+        "Name": entity.label,
+        "PublicEntityName": entity.type_name,
+        "PublicCollectionName": entity.set_name,
+        "LabelId": label_id(entity),
+        "DataServiceEnabled": True,
+        "DataManagementEnabled": True,
+        "EntityCategory": entity.category,
+        "IsReadOnly": entity.read_only,
+    }
+
+
+def _enumeration(name: str, members: Mapping[str, int]) -> dict[str, Any]:
+    short = name.rpartition(".")[2]
+    return {
+        "Name": short,
+        "LabelId": None,
+        "Members": [
+            {"Name": m, "Value": v, "LabelId": None, "ConfigurationEnabled": True} for m, v in members.items()
+        ],
+    }
+
+
+def _public(entity: Entity, entities: Mapping[str, Entity], actions: Actions) -> dict[str, Any]:
     return {
         "Name": entity.type_name,
         "EntitySetName": entity.set_name,
-        "LabelId": entity.primary_name,
-        "IsReadOnly": False,
-        "Properties": [_property(f) for f in entity.fields.values()],
+        "LabelId": label_id(entity),
+        "IsReadOnly": entity.read_only,
+        "ConfigurationEnabled": True,
+        "Properties": [_property(entity, f) for f in entity.fields.values()],
+        "NavigationProperties": [
+            {
+                "Name": r.name,
+                "RelatedEntity": entities[r.target_set].type_name,
+                "RelatedRelationName": r.partner or None,
+                "Cardinality": "Multiple" if r.many else "Single",
+                "Constraints": [
+                    {
+                        "@odata.type": f"#{_TYPE}ReferentialConstraint",
+                        "Property": own,
+                        "ReferencedProperty": other,
+                    }
+                    for own, other in r.pairs
+                ],
+            }
+            for r in entity.relations.values()
+        ],
+        "PropertyGroups": [],
+        "Actions": [_action(a, entity) for a in actions.of(entity)],
     }
 
 
-def _property(described: Field) -> dict[str, Any]:
+def _property(entity: Entity, described: Field) -> dict[str, Any]:
     return {
         "Name": described.name,
         "TypeName": described.edm,
-        "DataType": {"enum": "Enum", "decimal": "Real", "integer": "Int32"}.get(described.kind, "String"),
+        "DataType": ax_type(described),
+        "LabelId": label_id(entity, described),
         "IsKey": described.is_key,
-        "IsMandatory": described.required != "",
+        "IsMandatory": described.required == "yes" or described.is_key,
+        "ConfigurationEnabled": described.enabled,
         "AllowEdit": described.on_update,
         "AllowEditOnCreate": described.on_create,
+        "IsDimension": is_dimension(described),
+        "DimensionRelation": None,
+        "IsDynamicDimension": False,
+        "DimensionLegalEntityProperty": None,
+        "DimensionTypeProperty": None,
     }
 
 
-def _enums(entities: Mapping[str, Entity]) -> dict[str, Mapping[str, int]]:
-    return {f.edm: f.members for e in entities.values() for f in e.fields.values() if f.kind == "enum"}
+def _action(action: Action, entity: Entity) -> dict[str, Any]:
+    kind = f"{NAMESPACE}.{entity.type_name}"
+    parameters = [
+        (entity.type_name, kind, not action.on_row),
+        *((n, t, False) for n, t in action.parameters.items()),
+    ]
+    return {
+        "Name": action.name,
+        "BindingKind": "BoundToEntityInstance" if action.on_row else "BoundToEntitySet",
+        "Parameters": [
+            {"Name": name, "Type": {"TypeName": edm, "IsCollection": many}} for name, edm, many in parameters
+        ],
+        "ReturnType": {"TypeName": action.returns, "IsCollection": False} if action.returns else None,
+        "FieldLookup": None,
+    }
+
+
+def _described(name: str, kind: str) -> Field:
+    edm = "Edm.Boolean" if kind == "boolean" else "Edm.String"
+    return Field(
+        name=name, logical=name, kind=kind, edm=edm, source_type=edm, empty="" if kind == "string" else False
+    )
+
+
+_DESCRIPTION = Entity(
+    system="finops",
+    set_name="metadata",
+    type_name="Entity",
+    label="metadata",
+    fields={
+        **{name: _described(name, "string") for name in _TEXTS},
+        **{name: _described(name, "boolean") for name in _FLAGS},
+    },
+    key_fields=("Name",),
+)

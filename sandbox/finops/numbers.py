@@ -23,8 +23,11 @@ _DIGITS = re.compile(r"-?\d+(?:\.\d+)?")
 
 
 def parse_json(text: bytes) -> Any:
-    """JSON whose fractions are Decimals. Raises ValueError when the text is no JSON."""
-    return json.loads(text, parse_float=Decimal, parse_constant=_refuse)
+    """JSON whose fractions are Decimals. Raises ValueError when the text is no JSON, or too deep to be a row."""
+    try:
+        return json.loads(text, parse_float=Decimal, parse_constant=_refuse)
+    except RecursionError:
+        raise ValueError("The JSON is nested too deeply.") from None
 
 
 def exact(text: str) -> Wire:

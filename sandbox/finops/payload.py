@@ -9,6 +9,8 @@ from typing import Any
 from sandbox.description import Entity, Field, Fields, Wire
 from sandbox.finops import errors
 from sandbox.finops.numbers import exact, parse_json
+from sandbox.finops.parameters import Parameters
+from sandbox.finops.rows import as_field
 from sandbox.odata_subset.addresses import is_guid
 from sandbox.odata_subset.moments import to_utc, wire
 
@@ -24,8 +26,9 @@ def parse_body(entity: Entity, body: bytes) -> dict[str, Any]:
     return given
 
 
-def read_payload(entity: Entity, body: dict[str, Any], creating: bool) -> Fields:
-    """The fields to set, in payload order. Null and "" both mean empty. Raises Refused."""
+def read_payload(entity: Entity, body: dict[str, Any], creating: bool, parameters: Parameters) -> Fields:
+    """The fields to set, in payload order. Null and "" both mean empty; whether they clear a field that has a
+    value is a parameter. Fields whose configuration key is off take no values. Raises Refused."""
     found: Fields = {}
     for name, value in body.items():
         if "@" in name:
@@ -37,19 +40,23 @@ def read_payload(entity: Entity, body: dict[str, Any], creating: bool) -> Fields
                 f"'Microsoft.Dynamics.DataEntities.{entity.type_name}'. "
                 "Make sure to only use property names that are defined by the type."
             )
-        found[name] = described.empty if value is None else _converted(entity, described, value)
-        if not described.is_key:
-            _check_writable(entity, described, creating)
+        converted = described.empty if value is None else _converted(entity, described, value)
+        keeps = converted == "" and not creating and not parameters.empty_text_clears
+        if not keeps and described.enabled and _is_writable(entity, described, creating, parameters):
+            found[name] = converted
     return found
 
 
-def _check_writable(entity: Entity, described: Field, creating: bool) -> None:
-    """Fields that may not be edited are refused (that they are not silently ignored is assumed)."""
-    if not (described.on_create if creating else described.on_update):
-        raise errors.rejected(
-            entity.label,
-            [f"Warning: Field '{described.name}' does not allow editing", _noise(entity, described)],
-        )
+def _is_writable(entity: Entity, described: Field, creating: bool, parameters: Parameters) -> bool:
+    """Fields that may not be edited are refused, or ignored where a parameter says so (both are seen)."""
+    if described.is_key or (described.on_create if creating else described.on_update):
+        return True
+    if parameters.read_only_fields == "ignore":
+        return False
+    raise errors.rejected(
+        entity.label,
+        [f"Warning: Field '{described.name}' does not allow editing", _noise(entity, described)],
+    )
 
 
 def _noise(entity: Entity, described: Field) -> str:
@@ -129,5 +136,4 @@ def _moment(described: Field, value: str) -> Wire:
             f"Cannot convert the literal '{value}' to the expected type '{described.edm}' of "
             f"'{described.name}'."
         ) from None
-    is_date = str(described.empty).endswith("T12:00:00Z")
-    return wire(moment.replace(hour=12, minute=0, second=0)) if is_date else wire(moment)
+    return wire(as_field(described, moment))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 
 from sandbox.description import Entity, Fields, fold
-from sandbox.finops import errors
 from sandbox.finops.addresses import Block, check_addresses, fill_countries
 from sandbox.finops.numbers import as_decimal, line_amount
 from sandbox.finops.parties import CUSTOMERS
+from sandbox.finops.products import check_dimensions, take_product
 from sandbox.finops.quotations import (
     HEADERS,
     LINES,
@@ -20,14 +20,12 @@ from sandbox.finops.quotations import (
     count_in,
     lines_of,
 )
-from sandbox.finops.write import SetRules, Write, failed, missing, not_found
+from sandbox.finops.write import SetRules, Write, failed, not_found
 from sandbox.store.store import Transaction
 from sandbox.store.table import Row
 
 _BLOCKS = (Block("DeliveryAddress"),)
 _SEQUENCE = "LineCreationSequenceNumber"
-_SELLABLE = "SellableReleasedProducts"
-_DISTINCT = "CDSReleasedDistinctProducts"
 
 
 class QuotationLineRules(SetRules):
@@ -40,7 +38,7 @@ class QuotationLineRules(SetRules):
             raise not_found(write.entity, NUMBER, number, "Quotation", "Quotations")
         if header is not None:
             write.fields[NUMBER] = header.fields[NUMBER]
-            self._take_product(write)
+            take_product(write)
             self._default_from(header, write)
         if _SEQUENCE not in write.entity.key_fields and not write.fields.get(_SEQUENCE):
             write.fields[_SEQUENCE] = _next_sequence(write)
@@ -51,14 +49,11 @@ class QuotationLineRules(SetRules):
             check_open(write.entity, header)
         check_status(write)
         if not write.creating and {"ProductNumber", "ItemNumber"} & write.given.keys():
-            self._take_product(write)
+            take_product(write)
         if not write.fields.get("RequestedSalesQuantity"):
             raise failed(write.entity, "RequestedSalesQuantity", "Field 'Quantity' must not be zero.")
         check_shipping_date(write)
-        for name, caption in (("ShippingSiteId", "Site"), ("ShippingWarehouseId", "Warehouse")):
-            if not write.text(name):
-                sentence = f"Inventory dimension {caption} is mandatory and must consequently be specified."
-                raise errors.rejected(write.entity.label, [f"Error: {sentence}"])
+        check_dimensions(write)
         check_addresses(write, _BLOCKS)
 
     def complete(self, write: Write) -> None:
@@ -88,40 +83,6 @@ class QuotationLineRules(SetRules):
         header = tx.table(HEADERS).get((row.key[0], fold(str(row.fields[NUMBER]))))
         if header is not None:
             check_open(entity, header)
-
-    def _take_product(self, write: Write) -> None:
-        """Product and item number stand for each other: SalesQuotationLines names an item, whose first
-        variant is taken when it has several (assumed)."""
-        name = "ProductNumber" if "ProductNumber" in write.entity.fields else "ItemNumber"
-        number = write.text(name)
-        if not number:
-            raise missing(write.entity, name, "Product number" if name == "ProductNumber" else "Item number")
-        distinct = (
-            write.in_company(_DISTINCT, number)
-            if name == "ProductNumber"
-            else write.where(_DISTINCT, name, number)
-        )
-        sellable = write.in_company(_SELLABLE, str(distinct.fields["ProductNumber"]) if distinct else number)
-        if distinct is None and sellable is None:
-            caption = "Product number" if name == "ProductNumber" else "Item number"
-            raise not_found(write.entity, name, number, caption, "Released products")
-        product: Fields = {**(distinct.fields if distinct else {}), **(sellable.fields if sellable else {})}
-        write.fields["ProductNumber"] = product["ProductNumber"]
-        write.fields["ItemNumber"] = product.get("ItemNumber") or product["ProductNumber"]
-        if write.creating:
-            self._default_from_product(product, write)
-
-    def _default_from_product(self, product: Fields, write: Write) -> None:
-        """Unit and name, and the price together with its quantity where the caller sends no price (that a
-        price which is sent is one per unit is assumed)."""
-        write.fill("SalesUnitSymbol", product.get("SalesUnitSymbol"))
-        write.fill("ProductName", product.get("ProductName"))
-        write.fill("LineDescription", product.get("ProductName"))
-        if "SalesPrice" not in write.given:
-            write.fields["SalesPrice"] = product.get("SalesPrice", 0)
-            item = write.in_company("ReleasedProductsV2", write.text("ItemNumber"))
-            write.fill("SalesPriceQuantity", item.fields.get("SalesPriceQuantity") if item else None)
-        write.fill("SalesPriceQuantity", 1)
 
     def _default_from(self, header: Row, write: Write) -> None:
         """Site, warehouse, shipping date and currency. Default order settings of products are not

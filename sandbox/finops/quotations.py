@@ -13,7 +13,7 @@ from sandbox.finops import errors
 from sandbox.finops.addresses import Block, check_addresses, fill_countries
 from sandbox.finops.numbers import added
 from sandbox.finops.parties import CUSTOMERS, customer_name
-from sandbox.finops.write import SetRules, Write, failed, missing, not_found
+from sandbox.finops.write import SetRules, Write, failed, frozen, missing, not_found
 from sandbox.store.store import Transaction
 from sandbox.store.table import Row
 
@@ -33,11 +33,6 @@ class QuotationRules(SetRules):
     customer."""
 
     def prepare(self, write: Write) -> None:
-        if not write.given.get(NUMBER):
-            write.fields[NUMBER] = _next_number(write)
-        elif not write.parameters.manual_quotation_numbers:
-            sentence = "The number sequence of field 'Quotation' does not allow manual numbers."
-            raise failed(write.entity, NUMBER, sentence)
         account = write.text("RequestingCustomerAccountNumber")
         if not account:
             raise missing(write.entity, "RequestingCustomerAccountNumber", "Customer account")
@@ -88,7 +83,7 @@ def check_status(write: Write) -> None:
     """The status of a new row is Created, and it stays as it is (assumed)."""
     stands = write.before.fields.get(STATUS, "Created") if write.before else "Created"
     if write.fields.get(STATUS, stands) != stands:
-        raise failed(write.entity, STATUS, f"Field '{STATUS}' does not allow editing")
+        raise frozen(write.entity, STATUS)
 
 
 def check_shipping_date(write: Write) -> None:
@@ -117,14 +112,6 @@ def count_in(tx: Transaction, row: Row, *amounts: Decimal) -> None:
     after = added(before, *amounts)
     if after != before:
         tx.put(HEADERS, {**header.fields, "QuotationTotalAmount": after}, header.version)
-
-
-def _next_number(write: Write) -> str:
-    while write.in_company(
-        HEADERS, number := f"QUO-{write.tx.next_number(f'{HEADERS}.{write.company}'):06d}"
-    ):
-        pass
-    return number
 
 
 def _default_from(customer: Fields, write: Write) -> None:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import base64
 import random
 import re
+from datetime import datetime
+from urllib.parse import quote
 
 from sandbox.description import Entity, Field, Key, fold
 from sandbox.finops import errors
+from sandbox.finops.entities import DATA_SOURCES
 from sandbox.finops.views import look_up
 from sandbox.odata_subset.addresses import Address, parse_address
+from sandbox.odata_subset.moments import to_utc, wire
 from sandbox.store.store import Store, Transaction
 from sandbox.store.table import Row
 
@@ -29,17 +33,25 @@ def changed_version(row: Row) -> str:
     return f"{_versions.randrange(2, 2**31)},{row.version.partition(',')[2]}"
 
 
-def etag(version: str) -> str:
-    """The opaque etag: the base64 of the version in quotes."""
-    return f'W/"{base64.b64encode(f"{version!r}".encode()).decode()}"'
+def etag(version: str, suffix: str = "") -> str:
+    """The opaque etag: the base64 of the versions of all data sources in quotes (finops-odata sheet,
+    section 7)."""
+    quoted = f"'{version}{suffix}'"
+    return f'W/"{base64.b64encode(quoted.encode()).decode()}"'
+
+
+def etag_suffix(entity: Entity) -> str:
+    """What the data sources beside the first add to an entity's etags."""
+    return ";0,0" * (DATA_SOURCES.get(entity.set_name, 1) - 1)
 
 
 class CompanyGate:
     """Which companies one request sees: all with `cross-company=true`, else the user's default company
     only."""
 
-    def __init__(self, default_company: str, cross_company: bool) -> None:
+    def __init__(self, default_company: str, cross_company: bool, company_key_optional: bool = False) -> None:
         self.default_company = default_company
+        self.company_key_optional = company_key_optional
         self.scope = None if cross_company else default_company
 
     def scope_of(self, entity: Entity) -> str | None:
@@ -56,9 +68,14 @@ def address_of(path: str) -> Address:
     return parse_address(_ENUM_IN_KEY.sub("=", path))
 
 
-def key_of_address(entity: Entity, address: Address) -> Key:
-    """The storage key of an address. Raises Refused unless it names every key field of the entity."""
+def key_of_address(entity: Entity, address: Address, gate: CompanyGate) -> Key:
+    """The storage key of an address. Raises Refused unless it names every key field of the entity; the company
+    alone may be left out where a parameter says so."""
     given = dict(address.key or {})
+    if gate.company_key_optional and COMPANY in entity.key_fields and given and COMPANY not in given:
+        given = {COMPANY: gate.default_company, **given}
+        if len(given) == 2 and "" in given and len(entity.key_fields) == 2:
+            given[entity.key_fields[1]] = given.pop("")
     if set(given) == {""} and len(entity.key_fields) == 1:
         given = {entity.key_fields[0]: given[""]}
     if set(given) != set(entity.key_fields):
@@ -72,8 +89,14 @@ def key_of_address(entity: Entity, address: Address) -> Key:
 
 
 def _key_value(entity: Entity, name: str, text: str, address: Address) -> str:
-    """One value of a key. Numbers come without quotes; that quoted ones are refused is assumed."""
-    if entity.fields[name].kind != "integer":
+    """One value of a key. Numbers and dates come without quotes; that quoted ones are refused is assumed."""
+    kind = entity.fields[name].kind
+    if kind == "datetime" and name not in address.quoted:
+        try:
+            return fold(wire(as_field(entity.fields[name], to_utc(text))))
+        except ValueError:
+            text = ""
+    if kind not in ("integer", "datetime"):
         return fold(text)
     if name in address.quoted or not re.fullmatch(r"-?\d{1,18}", text):
         raise errors.bad_request(
@@ -85,7 +108,7 @@ def _key_value(entity: Entity, name: str, text: str, address: Address) -> str:
 def find(store: Store, gate: CompanyGate, entity: Entity, address: Address) -> Row:
     """The row of an address. Raises Refused 404 when there is none or the request does not see its
     company."""
-    key = key_of_address(entity, address)
+    key = key_of_address(entity, address, gate)
     row = None if gate.hides(entity, key) else look_up(store.tables, entity, key)
     if row is None:
         raise errors.no_row()
@@ -97,9 +120,20 @@ def key_text(entity: Entity, row: Row) -> str:
     return ",".join(f"{name}={_literal(entity.fields[name], row)}" for name in entity.key_fields)
 
 
+def location(entity: Entity, row: Row) -> str:
+    """The row's key as a header or a link writes it."""
+    return quote(key_text(entity, row), safe="=,'()-._~")
+
+
+def as_field(described: Field, moment: datetime) -> datetime:
+    """A moment as a field keeps it: a date is noon UTC of its day (finops-odata sheet, section 6)."""
+    is_date = str(described.empty).endswith("T12:00:00Z")
+    return moment.replace(hour=12, minute=0, second=0, microsecond=0) if is_date else moment
+
+
 def _literal(described: Field, row: Row) -> str:
     value = str(row.fields.get(described.name, described.empty))
-    if described.kind == "integer":
+    if described.kind in ("integer", "datetime"):
         return value
     kind = described.edm if described.kind == "enum" else ""
     return f"{kind}'{value.replace(chr(39), chr(39) * 2)}'"

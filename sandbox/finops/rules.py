@@ -13,20 +13,36 @@ from sandbox.finops import errors
 from sandbox.finops.contacts import ContactRules, fill_contact
 from sandbox.finops.customers import CustomerRules
 from sandbox.finops.entities import BACKINGS, NUMBER_SEQUENCES, REFERENCES, REQUIRED, Reference
+from sandbox.finops.order_lines import OrderLineRules, fill_order_line
+from sandbox.finops.orders import OrderRules
 from sandbox.finops.package.projects import DETAILS, GROUPS, DetailRules, GroupRules
 from sandbox.finops.parties import CONTACTS, CUSTOMERS, customer_name, next_party
 from sandbox.finops.quotation_lines import QuotationLineRules, fill_line
 from sandbox.finops.quotations import HEADERS, LINES, QuotationRules
 from sandbox.finops.rows import COMPANY
-from sandbox.finops.write import SetRules, Write, missing, unrelated
+from sandbox.finops.views import ORDER_LINES, ORDERS
+from sandbox.finops.write import SetRules, Write, failed, missing, unrelated
 from sandbox.store.store import Transaction
 from sandbox.store.table import Row
+
+COMPANIES = "LegalEntities"
+
+
+class CompanyRules(SetRules):
+    """A legal entity is a company of its own, which `Companies` shows under another name."""
+
+    def complete(self, write: Write) -> None:
+        write.fields["DataArea"] = write.fields.get("LegalEntityId")
+
 
 _RULES: Mapping[str, SetRules] = {
     CUSTOMERS: CustomerRules(),
     CONTACTS: ContactRules(),
     HEADERS: QuotationRules(),
     LINES: QuotationLineRules(),
+    ORDERS: OrderRules(),
+    ORDER_LINES: OrderLineRules(),
+    COMPANIES: CompanyRules(),
     GROUPS: GroupRules(),
     DETAILS: DetailRules(),
 }
@@ -45,12 +61,7 @@ def start(write: Write, default_company: str) -> None:
     if COMPANY in stored.fields:
         fields[COMPANY] = fold(str(fields.get(COMPANY) or default_company))
     table = write.tx.table(stored.set_name)
-    name, pattern = NUMBER_SEQUENCES.get(stored.set_name, ("", ""))
-    if name and not fields.get(name):
-        sequence = f"{stored.set_name}.{fields.get(COMPANY)}"
-        fields[name] = pattern.format(write.tx.next_number(sequence))
-        while table.get(stored.key_of(fields)) is not None:
-            fields[name] = pattern.format(write.tx.next_number(sequence))
+    _number(write)
     rules_of(stored).prepare(write)
     for key in stored.key_fields:
         if not fields.get(key):
@@ -60,6 +71,26 @@ def start(write: Write, default_company: str) -> None:
             fields[field] = value
     if table.get(stored.key_of(fields)) is not None:
         raise _duplicate(write)
+
+
+def _number(write: Write) -> None:
+    """The key from the table's number sequence; one of the caller's own only where the sequence is manual
+    (finops-odata sheet, section 7)."""
+    stored, fields = write.stored, write.fields
+    sequence = NUMBER_SEQUENCES.get(stored.set_name)
+    if sequence is None:
+        return
+    if fields.get(sequence.field):
+        if not getattr(write.parameters, sequence.manual):
+            sentence = f"The number sequence of field '{sequence.caption}' does not allow manual numbers."
+            raise failed(write.entity, sequence.field, sentence)
+        return
+    table = write.tx.table(stored.set_name)
+    counter = f"{stored.set_name}.{fields.get(COMPANY)}"
+    while True:
+        fields[sequence.field] = sequence.format.format(write.tx.next_number(counter))
+        if table.get(stored.key_of(fields)) is None:
+            return
 
 
 def finish(write: Write) -> None:
@@ -91,6 +122,10 @@ def fill_planted(tx: Transaction, stored: Entity, fields: Fields) -> None:
         fill_contact(tx, fields)
     elif stored.set_name == LINES:
         fill_line(tx, fields)
+    elif stored.set_name == ORDER_LINES:
+        fill_order_line(tx, fields)
+    elif stored.set_name == COMPANIES:
+        fields["DataArea"] = fields.get("LegalEntityId")
 
 
 def check_unused(tx: Transaction, entity: Entity, stored: Entity, row: Row) -> None:

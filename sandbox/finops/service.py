@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
+import time
+import uuid
 from collections.abc import Mapping
-from urllib.parse import quote
+from typing import Any
 
 from sandbox.clock import Clock
 from sandbox.description import Entity, Fields, fold
 from sandbox.finops import errors, metadata, rules
+from sandbox.finops.actions import Actions, Request, read_parameters
+from sandbox.finops.actions import run as run_action
+from sandbox.finops.admin import administer
 from sandbox.finops.batch import run_batch
+from sandbox.finops.csdl import csdl
+from sandbox.finops.entities import BACKINGS
+from sandbox.finops.own_actions import OWN_ACTIONS, package_actions
 from sandbox.finops.package.service import PREFIXES as PACKAGE_PREFIXES
 from sandbox.finops.package.service import PackageService
 from sandbox.finops.parameters import Parameters
 from sandbox.finops.payload import parse_body, read_payload
 from sandbox.finops.reads import PREFIX, Reader, json_reply, read_options
-from sandbox.finops.rows import CompanyGate, address_of, changed_version, etag, find, key_text, new_version
+from sandbox.finops.rows import (
+    CompanyGate,
+    address_of,
+    changed_version,
+    etag,
+    etag_suffix,
+    find,
+    location,
+    new_version,
+)
+from sandbox.finops.traffic import contended
 from sandbox.finops.views import look_up, table_name
 from sandbox.finops.write import Write
 from sandbox.odata_subset.addresses import Address, AddressError
@@ -22,12 +40,14 @@ from sandbox.store.store import Store, Transaction
 from sandbox.store.table import Row
 from sandbox.web import Call, Reply
 
+_METADATA = ("/metadata/", "/Metadata/")
+
 
 class FinopsService:
     """One environment's data entities, seen by one user with a default company."""
 
     name = "finops"
-    prefixes: tuple[str, ...] = (PREFIX, "/metadata/", *PACKAGE_PREFIXES)
+    prefixes: tuple[str, ...] = (PREFIX, *_METADATA, *PACKAGE_PREFIXES)
     unguarded: tuple[str, ...] = PackageService.UNGUARDED
 
     def __init__(
@@ -41,50 +61,79 @@ class FinopsService:
     ) -> None:
         self.entities = entities
         self.store = store
+        self.clock = clock
+        self.actions = Actions((*OWN_ACTIONS, *package_actions()))
         self._default_company = default_company
-        self._clock = clock
-        self._parameters = parameters
-        self._reader = Reader(store)
+        self._reader = Reader(entities, store)
+        self._csdl = b""
+        self.parameters = parameters
         self.packages = PackageService(
             entities, store, clock, default_company, parameters.packages, self.upsert, client_id
         )
 
-        self.administer = self.packages.administer
+    @property
+    def parameters(self) -> Parameters:
+        """The switches as they stand; they can be changed at any time."""
+        return self._parameters
+
+    @parameters.setter
+    def parameters(self, parameters: Parameters) -> None:
+        self._parameters = parameters
+        self._reader.text_functions = parameters.text_functions
 
     def flush(self) -> None:
         self.store.flush()
 
+    def administer(self, method: str, what: str, body: Any) -> Any:
+        """Answer an admin call that is this system's own; None when it is not."""
+        answer = administer(self, method, what, body)
+        return self.packages.administer(method, what, body) if answer is None else answer
+
     def handle(self, prefix: str, call: Call) -> Reply:
+        """Answer a call. Each answer names an activity and says how long it took (finops-odata sheet,
+        section 2)."""
+        began = time.perf_counter()
+        reply = self._answer(prefix, call)
+        spent = (time.perf_counter() - began) * 1000
+        reply.headers["ms-dyn-aid"] = str(uuid.uuid4())
+        reply.headers["server-timing"] = f"total;dur={spent:.1f}"
+        return reply
+
+    def _answer(self, prefix: str, call: Call) -> Reply:
+        if self._parameters.unmapped_status:
+            return Reply(self._parameters.unmapped_status)
         try:
             self.packages.kick()
             if prefix in PACKAGE_PREFIXES:
                 return self.packages.handle(prefix, call)
-            if prefix == "/metadata/":
-                return metadata.json_metadata(self.entities, call)
+            if prefix in _METADATA:
+                return metadata.json_metadata(self.entities, self.actions, call)
             if call.path == "$batch":
                 return run_batch(self, call)
             return self.operate(call, None)
         except errors.Refused as refusal:
-            return refusal.reply(in_batch=False)
+            return self.refusal(refusal, in_batch=False)
+
+    def refusal(self, refused: errors.Refused, in_batch: bool) -> Reply:
+        """The answer for a refusal, in the user's language."""
+        return refused.reply(in_batch, self._parameters.refusal_status, self._parameters.language)
 
     def operate(self, call: Call, tx: Transaction | None) -> Reply:
         """Answer one operation; a write joins `tx` or makes a transaction of its own. Raises Refused."""
-        if call.path == "$metadata" and call.method == "GET":
-            return Reply(
-                200, {"Content-Type": "application/xml", "OData-Version": "4.0"}, metadata.csdl(self.entities)
-            )
-        if not call.path and call.method == "GET":
-            context = f"{call.root}{PREFIX}$metadata"
-            return json_reply(metadata.service_document(context, self.entities), 200, {})
-        if call.path.startswith(PackageService.ACTIONS):
+        path = call.path.rstrip("/")
+        if path in ("", "$metadata"):
+            return self._document(call, path)
+        if path.startswith(PackageService.ACTIONS):
             return self.packages.act(call)
         try:
-            address = address_of(call.path)
+            address = address_of(path)
         except AddressError as error:
             raise errors.bad_request(str(error)) from None
         entity = self.entities.get(address.set_name)
         if entity is None:
             return errors.no_set(call.root, call.path)
+        if entity.set_name in self._parameters.forbidden_sets:
+            raise errors.no_role(entity.set_name)
         if call.method == "GET":
             return self._read(call, entity, address)
         if tx is not None:
@@ -102,10 +151,22 @@ class FinopsService:
                     return
             self._add(tx, entity, given)
 
+    def _document(self, call: Call, path: str) -> Reply:
+        """The service document or the metadata document."""
+        if call.method != "GET":
+            raise errors.wrong_method(call.method)
+        if not path:
+            context = f"{call.root}{PREFIX}$metadata"
+            return json_reply(metadata.service_document(context, self.entities), 200, {})
+        self._csdl = self._csdl or csdl(self.entities, self.actions)
+        return Reply(200, {"Content-Type": "application/xml", "OData-Version": "4.0"}, self._csdl)
+
     def _read(self, call: Call, entity: Entity, address: Address) -> Reply:
         options = read_options(call.query)
         gate = self._gate(options.values.get("cross-company"))
         if address.key is not None:
+            if address.rest and self.actions.find(entity, address.rest[0]):
+                raise errors.wrong_method(call.method)
             return self._reader.one(call, entity, address, options, gate)
         if address.rest == ("$count",):
             return self._reader.count(entity, options, gate)
@@ -114,29 +175,50 @@ class FinopsService:
         return self._reader.many(call, entity, options, gate)
 
     def _gate(self, cross_company: str | None) -> CompanyGate:
-        return CompanyGate(self._default_company, (cross_company or "").lower() == "true")
+        every = (cross_company or "").lower() == "true"
+        return CompanyGate(self._default_company, every, self._parameters.company_key_optional)
 
     def _write(self, call: Call, entity: Entity, address: Address, tx: Transaction) -> Reply:
         gate = self._gate(read_options(call.query).values.get("cross-company"))
         if address.rest:
-            return errors.no_set(call.root, call.path)
+            return self._act(call, entity, address, gate, tx)
+        if entity.read_only:
+            raise errors.wrong_method(call.method)
+        stored = table_name(entity)
+        if stored in contended.get():
+            raise errors.update_conflict(entity.label, BACKINGS[stored].caption, BACKINGS[stored].table)
         if call.method == "POST" and address.key is None:
             return self._create(call, entity, tx)
         if call.method in ("PATCH", "PUT") and address.key is not None:
             row = find(self.store, gate, entity, address)
-            _check_match(call, row)
+            self._check_match(call, entity, row)
             return self._update(call, entity, row, tx)
         if call.method == "DELETE" and address.key is not None:
             row = find(self.store, gate, entity, address)
-            _check_match(call, row)
+            self._check_match(call, entity, row)
             return self._delete(entity, row, tx)
-        raise errors.Refused(405, f"The requested resource does not support http method '{call.method}'.")
+        raise errors.wrong_method(call.method)
+
+    def _act(self, call: Call, entity: Entity, address: Address, gate: CompanyGate, tx: Transaction) -> Reply:
+        """Run an action (finops-odata sheet, section 7)."""
+        action = self.actions.find(entity, address.rest[0]) if len(address.rest) == 1 else None
+        if action is None or action.on_row is not (address.key is not None):
+            return errors.no_set(call.root, call.path)
+        if call.method != "POST":
+            raise errors.wrong_method(call.method)
+        row = find(self.store, gate, entity, address) if action.on_row else None
+        given = read_parameters(action, call.body)
+        call.fields = tuple(given)
+        result = run_action(action, entity, Request(self, tx, given, row, self.clock.stamp(), call.root))
+        if not action.returns:
+            return Reply(204, {"OData-Version": "4.0"})
+        context = f"{call.root}{PREFIX}$metadata#{action.returns}"
+        return json_reply({"@odata.context": context, "value": result}, 200, {})
 
     def _create(self, call: Call, entity: Entity, tx: Transaction) -> Reply:
         row = self._add(tx, entity, self._payload(call, entity, creating=True))
         reply = self._reader.row(call, entity, row, None, 201)
-        location = quote(key_text(entity, row), safe="=,'()-._~")
-        reply.headers["Location"] = f"{call.root}{PREFIX}{entity.set_name}({location})"
+        reply.headers["Location"] = f"{call.root}{PREFIX}{entity.set_name}({location(entity, row)})"
         return reply
 
     def _add(self, tx: Transaction, entity: Entity, given: Fields) -> Row:
@@ -147,7 +229,7 @@ class FinopsService:
 
     def _update(self, call: Call, entity: Entity, row: Row, tx: Transaction) -> Reply:
         row = self._change(tx, entity, self._payload(call, entity, creating=False), row)
-        return Reply(204, {"OData-Version": "4.0", "ETag": etag(row.version)})
+        return Reply(204, {"OData-Version": "4.0", "ETag": etag(row.version, etag_suffix(entity))})
 
     def _change(self, tx: Transaction, entity: Entity, given: Fields, row: Row) -> Row:
         stored = tx.table(table_name(entity)).entity
@@ -174,8 +256,7 @@ class FinopsService:
         self, tx: Transaction, entity: Entity, given: Fields, fields: Fields, before: Row | None
     ) -> Write:
         stored = tx.table(table_name(entity)).entity
-        today = self._clock.stamp()[:10]
-        return Write(tx, entity, stored, given, fields, before, self._parameters, today)
+        return Write(tx, entity, stored, given, fields, before, self._parameters, self.clock.stamp())
 
     def _put(self, write: Write, version: str) -> Row:
         row = write.tx.put(write.stored.set_name, _sparse(write.stored, write.fields), version)
@@ -185,7 +266,14 @@ class FinopsService:
     def _payload(self, call: Call, entity: Entity, creating: bool) -> Fields:
         body = parse_body(entity, call.body)
         call.fields = tuple(name for name in body if not name.startswith("@"))
-        return read_payload(entity, body, creating)
+        return read_payload(entity, body, creating, self._parameters)
+
+    def _check_match(self, call: Call, entity: Entity, row: Row) -> None:
+        expected = call.headers.get("if-match")
+        if not expected or expected == "*" or not self._parameters.stale_etags_refused:
+            return
+        if expected != etag(row.version, etag_suffix(entity)):
+            raise errors.stale()
 
 
 def _sparse(entity: Entity, fields: Fields) -> Fields:
@@ -195,9 +283,3 @@ def _sparse(entity: Entity, fields: Fields) -> Fields:
         for name, value in fields.items()
         if name in entity.key_fields or value != entity.fields[name].empty
     }
-
-
-def _check_match(call: Call, row: Row) -> None:
-    expected = call.headers.get("if-match")
-    if expected and expected != "*" and expected != etag(row.version):
-        raise errors.stale()

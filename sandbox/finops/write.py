@@ -19,7 +19,8 @@ class Write:
     """A row that is being created or changed.
 
     `entity` is the data entity through which the caller writes, `stored` the one whose table keeps the row.
-    `given` is what the caller sent, `fields` the whole row as it will be, `before` the row as it was.
+    `given` is what the caller sent, `fields` the whole row as it will be, `before` the row as it was, `now` the
+    moment of the write.
     """
 
     tx: Transaction
@@ -29,7 +30,11 @@ class Write:
     fields: Fields
     before: Row | None
     parameters: Parameters
-    today: str
+    now: str
+
+    @property
+    def today(self) -> str:
+        return self.now[:10]
 
     @property
     def creating(self) -> bool:
@@ -69,6 +74,11 @@ def failed(entity: Entity, name: str, sentence: str) -> errors.Refused:
         entity.label,
         [f"Warning: {sentence}", f"Warning: validateField failed on field '{entity.label}.{name}'"],
     )
+
+
+def frozen(entity: Entity, name: str) -> errors.Refused:
+    """A field that the server alone sets."""
+    return failed(entity, name, f"Field '{name}' does not allow editing")
 
 
 def missing(entity: Entity, name: str, caption: str) -> errors.Refused:

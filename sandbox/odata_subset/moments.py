@@ -15,7 +15,10 @@ def to_utc(text: str) -> datetime:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError("the offset is missing")
-    return moment.astimezone(UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("the moment is outside of the calendar") from None
 
 
 def wire(moment: datetime) -> str:

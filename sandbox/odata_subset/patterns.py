@@ -22,7 +22,7 @@ def _pieces(text: str) -> list[list[str]]:
         letter = text[position]
         closing = text.find("]", position + 1) if letter == "[" else -1
         if closing > position + 1:
-            pieces[-1].append("[" + re.sub(r"([\\\[&|~])", r"\\\1", text[position + 1 : closing]) + "]")
+            pieces[-1].append(_class(text[position + 1 : closing]))
             position = closing
         elif letter == "%":
             pieces.append([])
@@ -30,6 +30,21 @@ def _pieces(text: str) -> list[list[str]]:
             pieces[-1].append("." if letter == "_" else re.escape(letter))
         position += 1
     return pieces
+
+
+def _class(inside: str) -> str:
+    """`[abc]`, `[a-c]` and `[^a]` of SQL as the same of a regular expression."""
+    negated = inside.startswith("^") and len(inside) > 1
+    rest = inside[negated:]
+    out, position = [], 0
+    while position < len(rest):
+        if rest[position + 1 : position + 2] == "-" and position + 2 < len(rest):
+            out.append(f"{re.escape(rest[position])}-{re.escape(rest[position + 2])}")
+            position += 3
+        else:
+            out.append(re.escape(rest[position]))
+            position += 1
+    return f"[{'^' if negated else ''}{''.join(out)}]"
 
 
 def _joined(pieces: list[str]) -> str:

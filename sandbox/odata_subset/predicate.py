@@ -6,6 +6,7 @@ without a value (as the platform's own SQL for *not equal* does; assumed).
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -45,10 +46,11 @@ _ARITHMETIC: Mapping[str, Callable[[Any, Any], Any]] = {
     "add": operator.add,
     "sub": operator.sub,
     "mul": operator.mul,
-    "div": operator.truediv,
-    "divby": operator.truediv,
-    "mod": operator.mod,
+    "div": lambda a, b: a / b if b else math.nan,
+    "divby": lambda a, b: a / b if b else math.nan,
+    "mod": lambda a, b: math.fmod(a, b) if b and math.isfinite(a) else math.nan,
 }
+"""What is divided by nothing is no number: of all comparisons only `ne` holds for it (assumed)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +211,10 @@ class _Compiler:
         if isinstance(operand, Literal):
             if operand.kind != "number":
                 raise FilterError("Arithmetic needs numbers.")
-            constant = float(operand.value or 0)
+            try:
+                constant = float(operand.value or 0)
+            except OverflowError:
+                raise FilterError("A number in the filter is too large.") from None
             return lambda fields: constant
         described, reach = self._column(operand.name)
         if described.kind not in ("integer", "decimal"):

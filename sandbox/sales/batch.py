@@ -103,9 +103,8 @@ def _run(
             done.append(LoggedOperation(call.method, call.path, refusal.status, call.fields))
             raise
         done.append(LoggedOperation(call.method, call.path, reply.status, call.fields))
-        entity_id = reply.headers.get("OData-EntityId")
-        if entity_id:
-            references[part.content_id] = entity_id.partition(call.prefix)[2]
+        if reply.row_path:
+            references[part.content_id] = reply.row_path
         answers.append(PartReply(reply.status, reply.headers, reply.body, part.content_id))
 
 

@@ -12,7 +12,7 @@ from sandbox.description import Entity, Fields, Wire
 from sandbox.odata_subset.addresses import is_guid
 from sandbox.odata_subset.json_text import dumps
 from sandbox.sales import errors
-from sandbox.sales.payload import PayloadReader, parse_body
+from sandbox.sales.payload import PayloadReader, check_key, parse_body
 from sandbox.sales.rows import RowFinder
 from sandbox.sales.writes import Writer
 from sandbox.store.store import Transaction
@@ -83,14 +83,13 @@ class Bulk:
         row = self._held(entity, key)
         given = self._given(entity, target, key, creating=row is None)
         if row is None:
+            self._reader.check_targets(entity, key)
             return self._writer.create(tx, entity, {**given, **key})
         return self._writer.update(tx, entity, row, given)
 
     def _given(self, entity: Entity, target: dict[str, Any], key: dict[str, Wire], creating: bool) -> Fields:
         given = self._reader.read(entity, target, creating)
-        for name, value in key.items():
-            if given.get(name, value) != value:
-                raise errors.invalid(f"The key column '{name}' differs from the one in '{_ID}'.")
+        check_key(given, key)
         return given
 
     def _key(self, entity: Entity, target: dict[str, Any]) -> dict[str, Wire]:

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from sandbox.description import Entity, Fields, Wire
+from sandbox.description import Entity
 from sandbox.odata_subset.addresses import Address
 from sandbox.odata_subset.json_text import loads
 from sandbox.preferences import read_preferences
 from sandbox.sales import bulk, errors
 from sandbox.sales.deep_insert import DeepInserter
-from sandbox.sales.payload import PayloadReader, parse_body
+from sandbox.sales.payload import PayloadReader, check_key, parse_body
 from sandbox.sales.reads import Reader
 from sandbox.sales.references import References
 from sandbox.sales.relationships import Relationships
@@ -89,6 +89,7 @@ class Changes:
             check_match(call, entity, row)
         body = self._body(call, entity)
         if row is None:
+            reader.check_targets(entity, key)
             made = DeepInserter(reader, writer).create(tx, entity, body, key)
             return self._written(call, entity, made, 201)
         given = reader.read(entity, body, creating=False)
@@ -158,15 +159,18 @@ class Changes:
 
     def _written(self, call: Call, entity: Entity, row: Row, status: int) -> Reply:
         """The row when it was asked for, else where it is. Only a new row has a Location (dataverse sheet, 6)."""
+        path = f"{entity.set_name}({row.key})"
         preferences = read_preferences(call.headers.get("prefer", ""))
         if preferences.get("return") == "representation":
             select = self._reader.select_of(call, entity)
-            return self._reader.row(call, entity, row, select, status, preferences)
-        uri = f"{call.base}{entity.set_name}({row.key})"
+            reply = self._reader.row(call, entity, row, select, status, preferences)
+            reply.row_path = path
+            return reply
+        uri = call.base + path
         headers = {"OData-Version": "4.0", "OData-EntityId": uri}
         if status == 201:
             headers["Location"] = uri
-        return Reply(204, headers)
+        return Reply(204, headers, row_path=path)
 
 
 def done() -> Reply:
@@ -190,13 +194,6 @@ def check_match(call: Call, entity: Entity, row: Row) -> None:
         )
     if etag(row.version) not in {one.strip() for one in expected.split(",")}:
         raise errors.stale()
-
-
-def check_key(given: Fields, key: Mapping[str, Wire]) -> None:
-    """Refuse key columns in the body that differ from those of the address."""
-    for name, value in key.items():
-        if given.get(name, value) != value:
-            raise errors.invalid(f"The key column '{name}' in the body differs from the one in the URL.")
 
 
 def _single_value(call: Call, entity: Entity) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 from sandbox.description import Entity, Fields, Wire
 from sandbox.sales import errors
-from sandbox.sales.payload import PayloadReader
+from sandbox.sales.payload import PayloadReader, check_key
 from sandbox.sales.writes import Writer
 from sandbox.store.store import Transaction
 from sandbox.store.table import Row
@@ -35,9 +35,7 @@ class DeepInserter:
         if level > _DEEPEST:
             raise errors.bad_payload(entity.set_name, f"Nested objects may be {_DEEPEST} levels deep.")
         payload = self._reader.read_deep(entity, body)
-        for name, value in (key or {}).items():
-            if payload.fields.get(name, value) != value:
-                raise errors.invalid(f"The key column '{name}' in the body differs from the one in the URL.")
+        check_key(payload.fields, key or {})
         fields = {**payload.fields, **(fixed or {}), **(key or {})}
         for parent in payload.parents:
             row = self.create(tx, parent.target, parent.body, level=level + 1)

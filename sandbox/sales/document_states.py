@@ -24,10 +24,10 @@ _ORDER_MOVES: Mapping[object, set[int]] = {
     FULFILLED: {INVOICED},
 }
 _STATE = {"statecode", "statuscode"}
-_STILL_OPEN = _STATE | {
-    "_ownerid_value",
-    "_owninguser_value",
-    "_owningteam_value",
+_OWNER = {"_ownerid_value", "_owninguser_value", "_owningteam_value"}
+_STILL_OPEN = {
+    *_STATE,
+    *_OWNER,
     "lastbackofficesubmit",
     "submitdate",
     "submitstatus",
@@ -84,7 +84,7 @@ def _check_quote(before: Row | None, given: Fields, fields: Fields) -> None:
     """Draft may be edited and activated. Other states end through actions, or by a PATCH back to Draft.
 
     That a quote can be set back to Draft, and only without other columns, is what practitioners describe; the
-    documents name revisions alone (assumed).
+    documents name revisions alone (assumed). Giving a quote to another owner is no edit of it (assumed).
     """
     old = DRAFT if before is None else before.fields.get("statecode")
     new = fields.get("statecode")
@@ -101,5 +101,5 @@ def _check_quote(before: Row | None, given: Fields, fields: Fields) -> None:
             raise errors.invalid("The customer of the quote is missing.")
     elif new in (WON, CLOSED) and new != old:
         raise errors.Refused(400, "0x80040233", "A quote is won by WinQuote and closed by CloseQuote.")
-    elif old != DRAFT and not (new == DRAFT and set(given) <= _STATE):
+    elif old != DRAFT and not set(given) <= _OWNER and not (new == DRAFT and set(given) <= _STATE):
         raise read_only("quotes")

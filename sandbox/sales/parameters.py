@@ -56,7 +56,7 @@ def columns_of(entity: Entity, column_set: Any) -> list[str] | None:
         return None
     by_logical = {described.logical: name for name, described in entity.fields.items()}
     for column in columns:
-        if column not in by_logical:
+        if not isinstance(column, str) or column not in by_logical:
             raise errors.bad_payload("ColumnSet", f"'{entity.type_name}' has no column '{column}'.")
     return [by_logical[column] for column in columns] or [entity.key_fields[0]]
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from sandbox.description import Entity, Field, Fields
+from sandbox.description import Entity, Field, Fields, Wire
 from sandbox.odata_subset.addresses import Address, AddressError, parse_address
 from sandbox.odata_subset.json_text import loads
 from sandbox.sales import errors
@@ -51,6 +51,13 @@ class Payload:
     fields: Fields = field(default_factory=dict)
     parents: list[Parent] = field(default_factory=list)
     children: list[Children] = field(default_factory=list)
+
+
+def check_key(given: Fields, key: Mapping[str, Wire]) -> None:
+    """Refuse key columns in a body that differ from those of its address (dataverse sheet, 6)."""
+    for name, value in key.items():
+        if given.get(name, value) != value:
+            raise errors.invalid(f"The key column '{name}' in the body differs from the one in the URL.")
 
 
 def parse_body(name: str, body: bytes) -> dict[str, Any]:
@@ -128,6 +135,15 @@ class PayloadReader:
                 f"A node of type '{_NAMESPACE}{entity.type_name}' does not belong to '{target.set_name}'.",
             )
         return entity, self._finder.row(entity, address)
+
+    def check_targets(self, entity: Entity, key: Mapping[str, Wire]) -> None:
+        """Refuse lookups of an alternate key that point at nothing. Raises Refused."""
+        for name, value in key.items():
+            described = entity.fields[name]
+            targets = [self._relationships.known(target) for target in described.targets]
+            tables = [self._finder.store.tables[target.set_name] for target in targets if target]
+            if tables and not any(table.get(str(value)) for table in tables):
+                raise errors.no_row(described.targets[0], str(value))
 
     @staticmethod
     def pointing_at(lookup: Field, target: Entity, row: Row) -> Fields:

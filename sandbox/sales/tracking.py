@@ -33,6 +33,7 @@ _TOKEN = "$deltatoken"
 _ALLOWED = {"$select", "$count", "$skiptoken", _TOKEN}
 _REFUSED = {"$filter", "$orderby", "$expand", "$top", "$apply", "$skip", "fetchXml"}
 _TOKEN_FORM = re.compile(r"(\d{1,18})!(\d\d/\d\d/\d{4} \d\d:\d\d:\d\d)")
+_TOKENS = re.compile(r"(?:^|&)(?:\$|%24)(deltatoken|skiptoken)=([^&]*)")
 _MOMENT = "%m/%d/%Y %H:%M:%S"
 
 
@@ -60,11 +61,10 @@ class Tracker:
     @staticmethod
     def is_asked(call: Call) -> bool:
         """Whether a read of a set is one of change tracking: by preference, delta token or the cookie of its pages."""
-        if "track-changes" in call.headers.get("prefer", "").lower():
+        if _ASKED in call.headers.get("prefer", "").lower():
             return True
-        return "deltatoken" in call.query or (
-            "istracking" in call.query and 'istracking="True"' in unquote(call.query)
-        )
+        found = _TOKENS.findall(call.query)
+        return any(name == "deltatoken" or 'istracking="True"' in unquote(text) for name, text in found)
 
     def many(self, call: Call, entity: Entity) -> Reply:
         """A page of the initial load or of the changes since a token."""

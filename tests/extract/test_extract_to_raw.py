@@ -108,8 +108,8 @@ def test_what_passes_by_itself_is_retried_and_what_a_person_must_mend_is_not(sou
 
 
 def test_a_strategy_that_is_not_known_fails_with_the_cards_name(execute):
-    with pytest.raises(AirflowFailException, match="Card accounts, accounts: strategy 'delta' is not known"):
-        execute(read=replace(WINDOW, strategy="delta"))
+    with pytest.raises(AirflowFailException, match="Card accounts, accounts: strategy 'guess' is not known"):
+        execute(read=replace(WINDOW, strategy="guess"))
 
 
 def test_an_entity_without_raw_table_asks_for_the_migration(execute):

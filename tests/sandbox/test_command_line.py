@@ -38,6 +38,8 @@ def test_a_taken_port_is_one_sentence_and_exit_2(tmp_path):
         (("--data", "no/such/folder"), {}, "The data folder no/such/folder does not exist"),
         ((), {"SANDBOX_SALES_PORT": "eighty"}, "SANDBOX_SALES_PORT is 'eighty'"),
         (("--alternate-key", "accounts"), {}, "write SET=FIELD"),
+        (("--package-switch", "speed=1"), {}, "write NAME=VALUE with the name of a switch"),
+        (("--package-switch", "date_format=roman"), {}, "'roman' is no value of the switch date_format"),
         (("--alternate-key", "accounts=nosuch"), {}, "names no column"),
         (("--alternate-key", "nosuch=name"), {}, "names no set"),
     ],

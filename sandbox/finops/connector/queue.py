@@ -42,6 +42,8 @@ class Queue:
 
     def advance(self) -> None:
         """Start what can be started: per activity one message after the other."""
+        if not self._to_process:
+            return
         busy: set[str] = set()
         for message in list(self._to_process):
             if message.activity in busy:

@@ -1,7 +1,8 @@
 """The files of entities: CSV after RFC 4180 with `"` as text qualifier, XML-Element and XML-Attribute.
 
-`CSV-Unicode` is UTF-16 LE with a byte order mark and CRLF, and refused in any other encoding (seen in public
-clients); `CSV` is UTF-8, with or without a mark. Workbooks are not simulated.
+Exported XML is UTF-16 LE with a byte order mark and no declaration, as manifests are. `CSV-Unicode` is UTF-16 LE
+with a byte order mark and CRLF, and refused in any other encoding (seen in public clients); `CSV` is UTF-8, with
+or without a mark. Workbooks are not simulated.
 """
 
 from __future__ import annotations
@@ -61,7 +62,8 @@ def write_file(records: Records, source_format: str, element: str) -> Iterator[b
     elif form == "CSV":
         yield from (piece.encode("utf-8", "replace") for piece in _write_csv(records))
     else:
-        yield from (piece.encode("utf-8", "replace") for piece in _write_xml(records, form, element))
+        yield codecs.BOM_UTF16_LE
+        yield from (piece.encode("utf-16-le", "replace") for piece in _write_xml(records, form, element))
 
 
 def _decoded(content: bytes, form: str, name: str) -> str:
@@ -149,7 +151,7 @@ def _write_csv(records: Records) -> Iterator[str]:
 
 
 def _write_xml(records: Records, form: str, element: str) -> Iterator[str]:
-    yield f'<?xml version="1.0" encoding="utf-8"?><{ROOT}>'
+    yield f"<{ROOT}>"
     for row in records.rows:
         cells = [(c, _NOT_XML.sub("\ufffd", text)) for c, text in zip(records.columns, row, strict=True)]
         if form == "XML-ATTRIBUTE":

@@ -407,3 +407,8 @@ def test_s05_4_lines_told_after_their_document_changed(sales, catalog):
     )  # fmt: skip
     entries, _ = changes(sales, link)
     assert [entry["totalamount"] for entry in entries] == [20]
+
+
+def test_s05_3_words_of_the_protocol_in_a_filter_do_not_make_a_delta_request(sales):
+    for text in ("deltatoken", "$deltatoken=1", 'istracking="True"'):
+        assert sales.rows(f"accounts?$filter=name eq '{text}'") == []

@@ -276,3 +276,12 @@ def test_s06_parts_have_their_own_preferences_and_conditions(sales, row):
         Prefer=GO_ON,
     )
     assert statuses(answer) == [200, 412, 404]
+
+
+def test_s06_a_part_that_asks_for_its_row_back_can_be_referred_to(sales):
+    child = new_id()
+    body = {"accountid": child, "name": "C", "parentaccountid@odata.bind": "$1"}
+    first = part("POST accounts", {"name": "P"}, "1", Prefer="return=representation")
+    answer = sales.batch(batch(change_set(first, part("POST accounts", body, "2"))))
+    assert statuses(answer) == [201, 204]
+    assert sales.get(f"accounts({child})").json()["_parentaccountid_value"] in answer.text

@@ -423,6 +423,8 @@ def test_s03_an_alternate_key_with_a_lookup_part(keyed):
     assert keyed.patch(path, {"fax": "1"}).status_code == 204
     row = keyed.get(path).json()
     assert (row["name"], row["_primarycontactid_value"], row["fax"]) == ("K", contact, "1")
+    gone = keyed.patch(f"accounts(name='K',_primarycontactid_value={new_id()})", {"fax": "1"})
+    assert error(gone) == (404, "0x80040217")
 
 
 def test_s03_an_undeclared_key_is_refused(keyed):

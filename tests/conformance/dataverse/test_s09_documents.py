@@ -518,3 +518,12 @@ def test_s09_application_required_columns_are_not_enforced(sales, set_name):
 
 def test_s09_system_required_columns_are_enforced(sales):
     assert error(sales.post("pricelevels", {"description": "no name"})) == (400, "0x80040203")
+
+
+@pytest.mark.parametrize("set_name", ["quotes", "salesorders"])
+def test_s06_a_document_that_is_closed_to_edits_may_still_change_its_owner(sales, shop, set_name):
+    row = sales.create(set_name, shop.header())
+    sales.patch(path_of(row), {"statecode": 1, "statuscode": {"quotes": 2, "salesorders": 3}[set_name]})
+    team = sales.rows("teams")[0]["teamid"]
+    assert sales.patch(path_of(row), {"ownerid@odata.bind": f"/teams({team})"}).status_code == 204
+    assert sales.get(path_of(row)).json()["_owningteam_value"] == team

@@ -237,7 +237,9 @@ def test_s10_xml_files_name_records_by_the_upper_case_entity_both_ways(dmf, form
     assert state == "Succeeded", dmf.errors(execution)
     project = unique("project")
     dmf.admin("PUT", f"projects/{project}", {"entities": [{"label": "Customers V3", "source_format": form}]})
-    found = tree(dmf.export(project)["Customers V3.xml"])
+    content = dmf.export(project)["Customers V3.xml"]
+    assert content.startswith(codecs.BOM_UTF16_LE)
+    found = tree(content)
     names = [
         r.get("CUSTOMERACCOUNT") if form == "XML-Attribute" else r.findtext("CUSTOMERACCOUNT")
         for r in found.findall("CUSTCUSTOMERV3ENTITY")

@@ -11,6 +11,7 @@ from tests.conformance.finops.packing import (
     ACTION,
     CUSTOMER,
     NS,
+    DataManagement,
     customer,
     entity,
     header,
@@ -18,6 +19,7 @@ from tests.conformance.finops.packing import (
     table,
     unique,
 )
+from tests.sandbox.running import Sandbox
 
 
 def test_s14_a_package_goes_in_and_comes_out_with_nothing_but_http(finops, dmf):
@@ -61,6 +63,15 @@ def test_s14_switches_are_read_and_refused_by_name_and_value(dmf):
     assert dmf.admin("GET", "switches")["date_format"] == "us"
     for wrong in ({"date_format": "roman"}, {"nonsense": 1}, {"queue_seconds": "soon"}):
         assert dmf.client.admin("PUT", "packages/switches", wrong).status_code == 400
+
+
+def test_s14_switches_can_be_set_on_the_command_line(tmp_path):
+    sandbox = Sandbox(tmp_path, "--package-switch", "run_seconds=5", "--package-switch", "date_format=iso")
+    try:
+        found = DataManagement(sandbox.finops).admin("GET", "switches")
+    finally:
+        sandbox.kill()
+    assert (found["run_seconds"], found["date_format"]) == (5, "iso")
 
 
 def test_s14_the_request_log_holds_names_of_parameters_and_never_links(finops, dmf):

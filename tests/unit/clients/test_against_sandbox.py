@@ -142,3 +142,105 @@ def test_a_read_sends_what_it_should(sandbox, sandbox_finops):
     ]
     assert "cross-company=true" in asked["query"]
     assert "$orderby=dataAreaId,CustomerGroupId" in asked["query"]
+
+
+def bodies(count, start=0, **more):
+    return [
+        Operation(
+            "PATCH", "accounts", str(uuid.uuid5(uuid.NAMESPACE_URL, f"bulk {start + n}")),
+            json.dumps({"name": f"Bulk {n}", **more}).encode(),
+        )
+        for n in range(count)
+    ]  # fmt: skip
+
+
+def requests_of(sandbox):
+    """Paths of the writes that the Sales stand-in was asked for, newest last; then it forgets them."""
+    url, admin = sandbox["sales_url"] + "/_sandbox/requests", {"X-Sandbox-Admin": "admin"}
+    said = requests.get(url, headers=admin, timeout=10).json()["requests"]
+    requests.delete(url, headers=admin, timeout=10)
+    return [
+        request["path"].rpartition("/")[2]
+        for request in said
+        if request["method"] == "POST" and "oauth" not in request["path"]
+    ]
+
+
+def test_bulk_upserts_create_and_change_by_primary_key(sandbox, sandbox_sales):
+    requests_of(sandbox)
+    first = sandbox_sales.write(bodies(300), 60, in_bulk=True)
+    second = sandbox_sales.write(bodies(300, telephone1="5"), 60, in_bulk=True)
+
+    assert {answer.kind for answer in first + second} == {"done"}
+    assert {answer.entity_id for answer in first} == {op.key for op in bodies(300)}
+    assert requests_of(sandbox) == ["Microsoft.Dynamics.CRM.UpsertMultiple"] * 2
+    keys = [{"accountid": uuid.UUID(op.key)} for op in bodies(300)]
+    rows = [json.loads(row) for row in sandbox_sales.lookup("accounts", keys, ["name", "telephone1"])]
+    assert len(rows) == 300
+    assert {row["telephone1"] for row in rows} == {"5"}
+
+
+def test_a_bad_row_of_a_bulk_action_is_found_and_all_others_are_kept(sandbox, sandbox_sales):
+    operations = bodies(300, start=1000)
+    operations[123] = Operation(
+        "PATCH", "accounts", operations[123].key, b'{"name":"x","customertypecode":987654}'
+    )
+    operations[124] = Operation("PATCH", "accounts", operations[124].key, b'{"name":"x","nosuchcolumn":1}')
+    found = sandbox_sales.write(operations, 60, in_bulk=True)
+
+    assert [n for n, answer in enumerate(found) if answer.kind != "done"] == [123, 124]
+    assert [found[n].kind for n in (123, 124)] == ["rejected"] * 2
+    assert all(found[n].sentence for n in (123, 124))
+    keys = [{"accountid": uuid.UUID(op.key)} for op in operations]
+    assert len(list(sandbox_sales.lookup("accounts", keys, ["name"]))) == 298
+
+
+def test_bulk_updates_touch_only_what_exists(sandbox, sandbox_sales):
+    sandbox_sales.write(bodies(3, start=2000), 60, in_bulk=True)
+    requests_of(sandbox)
+    changes = [
+        Operation("PATCH", "accounts", op.key, b'{"telephone1":"7"}', if_match="*")
+        for op in bodies(4, start=2000)
+    ]
+    done = sandbox_sales.write(changes[:3], 60, in_bulk=True)
+    found = sandbox_sales.write(changes, 60, in_bulk=True)
+
+    assert [answer.kind for answer in done + found] == ["done"] * 6 + ["missing"]
+    assert requests_of(sandbox) == ["Microsoft.Dynamics.CRM.UpdateMultiple"] * 2 + ["$batch"]
+
+
+def test_bulk_creates_are_told_their_ids(sandbox, sandbox_sales):
+    requests_of(sandbox)
+    posts = [Operation("POST", "accounts", None, b'{"name":"Post %d"}' % n) for n in range(3)]
+    found = sandbox_sales.write(posts, 60, in_bulk=True)
+
+    assert requests_of(sandbox) == ["Microsoft.Dynamics.CRM.CreateMultiple"]
+    keys = [{"accountid": uuid.UUID(answer.entity_id)} for answer in found]
+    names = [json.loads(row)["name"] for row in sandbox_sales.lookup("accounts", keys, ["name"])]
+    assert sorted(names) == ["Post 0", "Post 1", "Post 2"]
+
+
+def test_a_table_without_bulk_actions_is_written_by_batch(sandbox, sandbox_sales):
+    requests_of(sandbox)
+    keys = [str(uuid.uuid5(uuid.NAMESPACE_URL, f"team {n}")) for n in range(2)]
+    found = sandbox_sales.write(
+        [Operation("PATCH", "teams", key, b'{"name":"T"}') for key in keys], 60, in_bulk=True
+    )
+
+    assert requests_of(sandbox) == ["$batch"]
+    assert len(found) == 2
+
+
+def test_change_tracking_brings_changes_and_deletions(sandbox_sales):
+    operations = bodies(5, start=3000)
+    sandbox_sales.write(operations, 60)
+    *_, last = sandbox_sales.pages("accounts", ["name"], track=True, page_size=50)
+    sandbox_sales.write([Operation("PATCH", "accounts", operations[0].key, b'{"name":"changed"}')], 60)
+    sandbox_sales.write([Operation("DELETE", "accounts", op.key) for op in operations[1:]], 60)
+    pages = list(sandbox_sales.follow(last.delta_link, "accounts", page_size=2))
+
+    rows = [json.loads(row) for page in pages for row in page.rows]
+    assert [(row["accountid"], row["name"]) for row in rows] == [(operations[0].key, "changed")]
+    assert sorted(key for page in pages for key in page.deleted) == sorted(op.key for op in operations[1:])
+    assert [page.delta_link is not None for page in pages] == [False] * (len(pages) - 1) + [True]
+    assert len(pages) > 1

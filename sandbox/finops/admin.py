@@ -1,0 +1,60 @@
+"""What the admin API of F&O has beside the common one: the parameters, and what people do inside F&O.
+
+`GET parameters` and `PUT parameters`; `POST finops/<step>` posts a sales order (posting.py) and
+`POST finops/quotation-status` sets the status of a quotation, as its own forms do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from sandbox.description import fold
+from sandbox.finops import posting
+from sandbox.finops.posting import Posting
+from sandbox.finops.quotations import HEADERS as QUOTATIONS
+from sandbox.finops.quotations import STATUS
+from sandbox.finops.rows import changed_version
+
+if TYPE_CHECKING:
+    from sandbox.finops.service import FinopsService
+
+_ORDER = "finops/"
+
+
+def administer(service: FinopsService, method: str, what: str, body: Any) -> Any:
+    """Answer an admin call; None when it is none of these. Raises ValueError, KeyError or TypeError for a body
+    that cannot be used."""
+    if what == "parameters" and method == "GET":
+        return service.parameters.shown()
+    if what == "parameters" and method == "PUT":
+        service.parameters = service.parameters.changed(body)
+        return service.parameters.shown()
+    if what == "finops/quotation-status" and method == "POST":
+        return _set_quotation_status(service, body)
+    if what.startswith(_ORDER) and method == "POST":
+        return _post_order(service, what.removeprefix(_ORDER), body)
+    return None
+
+
+def _post_order(service: FinopsService, step: str, given: Mapping[str, Any]) -> Mapping[str, str]:
+    quantities = {str(name): str(value) for name, value in (given.get("quantities") or {}).items()}
+    company, number = str(given.get("dataAreaId", "")).lower(), str(given["SalesOrderNumber"])
+    with service.store.transaction() as tx:
+        found = posting.run(step, Posting(tx, company, number, service.clock.stamp(), quantities))
+    service.flush()
+    return found
+
+
+def _set_quotation_status(service: FinopsService, given: Mapping[str, Any]) -> Mapping[str, str]:
+    status = str(given["status"])
+    table = service.store.tables[QUOTATIONS]
+    if status not in table.entity.fields[STATUS].members:
+        raise ValueError(f"There is no status {status}.")
+    row = table.get((str(given.get("dataAreaId", "")).lower(), fold(str(given["SalesQuotationNumber"]))))
+    if row is None:
+        raise ValueError(f"There is no quotation {given['SalesQuotationNumber']}.")
+    with service.store.transaction() as tx:
+        tx.put(QUOTATIONS, {**row.fields, STATUS: status}, changed_version(row))
+    service.flush()
+    return {STATUS: status}
