@@ -16,7 +16,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 STAGES = {
     "import noted": "select 1 from sync.package_job where direction = 'import'",
     "import runs": "select 1 from sync.package_job where direction = 'import' and state = 'started'",
-    "rows are read back": "select 1 from sync.ledger where state = 'accepted' and write = 'accounts'",
+    "rows are read back": (
+        "select 1 from sync.ledger inner join sync.package_job on execution_id = request_id"
+        " where ledger.state = 'accepted' and write = 'accounts'"
+    ),
     "export runs": "select 1 from sync.package_job where direction = 'export' and state = 'started'",
 }
 
