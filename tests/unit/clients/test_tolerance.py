@@ -63,6 +63,7 @@ def test_the_page_size_is_the_servers_choice_and_empty_pages_are_pages(server, s
 @pytest.mark.parametrize("numbers", [(), (1,)])
 def test_pages_that_bring_nothing_new_end_however_their_links_differ(server, sales, numbers, monkeypatch):
     monkeypatch.setattr("prospect_to_cash.clients.paging.BARREN_PAGES", 20)
+
     def answer(handler):
         return 200, page(*numbers, **{"@odata.nextLink": f"accounts?p={len(server.seen)}"}), {}
 
