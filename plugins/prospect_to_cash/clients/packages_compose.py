@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from xml.sax.saxutils import escape
 
 _NAMESPACE = "http://schemas.microsoft.com/dynamics/2015/01/DataManagement"
 _TYPE = "Microsoft.Dynamics.AX.Framework.Tools.DataManagement.Serialization.DataManagementPackageManifest"
+_NOT_IN_NAMES = re.compile(r'[\x00-\x1f\\/:*?"<>|]')
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,8 @@ def write_package(content: Content, into: IO[bytes]) -> None:
 
 
 def _file_name(content: Content) -> str:
-    return f"{content.entity}.csv"
+    """The label without what no file's name may hold."""
+    return f"{_NOT_IN_NAMES.sub('', content.entity) or 'entity'}.csv"
 
 
 def _utf16(text: str) -> bytes:

@@ -135,11 +135,11 @@ class Delivery:
         plan_rows.put_aside(self.connection, self.assignment.run_id, aside)
         for _, state, _ in aside:
             self.tally.count(state)
-        look_up = [item for item in items if item.creating and self._asks_first(item)]
-        if not look_up:
-            return items
-        left = self._adopt(look_up) + [item for item in items if item not in look_up]
-        return sorted(left, key=lambda item: item.row.seq)
+        look_up: list[Item] = []
+        left: list[Item] = []
+        for item in items:
+            (look_up if item.creating and self._asks_first(item) else left).append(item)
+        return sorted(self._adopt(look_up) + left, key=lambda item: item.row.seq) if look_up else items
 
     def _asks_first(self, item: Item) -> bool:
         """Whether a create has to be looked for before it is sent: it would not be refused if it existed."""

@@ -130,7 +130,7 @@ class PackageDelivery(Delivery):
             self.tally.operations += len(items)
             try:
                 project = Project(self.write.package_group or "", company)
-                self._execution = self._jobs.bring(project, note.execution_id, address)
+                self._execution = self._jobs.bring(project, note.execution_id, address, self.lease.renew)
             except (Misconfigured, Throttled, NotSent) as error:
                 self._not_run(items, str(error))
                 self._finish(note.execution_id)

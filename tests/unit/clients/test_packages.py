@@ -239,6 +239,33 @@ def test_an_import_starts_with_the_documented_parameters(service, jobs):
     ]  # fmt: skip
 
 
+def test_a_start_asks_anew_whether_it_may_leave_after_every_wait(server, service, jobs):
+    service.answers("ImportFromPackage", (429, "", {"Retry-After": "0"}), (200, {"value": "job-1"}, {}))
+    asked = []
+
+    jobs.bring(
+        PROJECT,
+        "job-1",
+        "https://files.example/p?sig=1",
+        lambda: asked.append(len(server.requests("Import"))),
+    )
+
+    assert asked == [0, 1]
+
+
+def test_a_start_that_may_not_leave_any_more_does_not(server, service, jobs):
+    service.says("ImportFromPackage", "job-1")
+    service.says("GetExecutionSummaryStatus", "Unknown")
+
+    def lost():
+        raise Unavailable("taken over")
+
+    with pytest.raises(Unavailable, match="taken over"):
+        jobs.bring(PROJECT, "job-1", "https://files.example/p?sig=1", lost)
+
+    assert server.requests("ImportFromPackage") == []
+
+
 @pytest.mark.parametrize("said", ["[]", "", "{}x", "no list"])
 def test_errors_of_a_job_are_a_list_whatever_the_service_writes(service, jobs, said):
     service.says("GetExecutionErrors", said)
