@@ -26,9 +26,14 @@ def parse_body(entity: Entity, body: bytes) -> dict[str, Any]:
     return given
 
 
-def read_payload(entity: Entity, body: dict[str, Any], creating: bool, parameters: Parameters) -> Fields:
-    """The fields to set, in payload order. Null and "" both mean empty; whether they clear a field that has a
-    value is a parameter. Fields whose configuration key is off take no values. Raises Refused."""
+def read_payload(
+    entity: Entity, body: dict[str, Any], stands: Fields | None, parameters: Parameters
+) -> Fields:
+    """The fields to set, in payload order; `stands` is the row as it is, None for a new one.
+
+    Null and "" both mean empty; whether they clear a field that has a value is a parameter. Fields whose
+    configuration key is off take no values. Raises Refused.
+    """
     found: Fields = {}
     for name, value in body.items():
         if "@" in name:
@@ -41,17 +46,22 @@ def read_payload(entity: Entity, body: dict[str, Any], creating: bool, parameter
                 "Make sure to only use property names that are defined by the type."
             )
         converted = described.empty if value is None else _converted(entity, described, value)
-        keeps = converted == "" and not creating and not parameters.empty_text_clears
-        if not keeps and described.enabled and _is_writable(entity, described, creating, parameters):
+        keeps = converted == "" and stands is not None and not parameters.empty_text_clears
+        if not keeps and described.enabled and _is_writable(entity, described, converted, stands, parameters):
             found[name] = converted
     return found
 
 
-def _is_writable(entity: Entity, described: Field, creating: bool, parameters: Parameters) -> bool:
-    """Fields that may not be edited are refused, or ignored where a parameter says so (both are seen)."""
-    if described.is_key or (described.on_create if creating else described.on_update):
+def _is_writable(
+    entity: Entity, described: Field, value: Wire, stands: Fields | None, parameters: Parameters
+) -> bool:
+    """Fields that may not be edited are refused, or ignored where a parameter says so (both are seen). One that
+    is sent as it stands, as clients do that write whole rows, is nothing to refuse (assumed)."""
+    if described.is_key or (described.on_create if stands is None else described.on_update):
         return True
-    if parameters.read_only_fields == "ignore":
+    if parameters.read_only_fields == "ignore" or value == (stands or {}).get(
+        described.name, described.empty
+    ):
         return False
     raise errors.rejected(
         entity.label,

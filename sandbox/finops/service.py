@@ -219,7 +219,7 @@ class FinopsService:
         return json_reply({"@odata.context": context, "value": result}, 200, {})
 
     def _create(self, call: Call, entity: Entity, tx: Transaction) -> Reply:
-        row = self.add(tx, entity, self._payload(call, entity, creating=True))
+        row = self.add(tx, entity, self._payload(call, entity, None))
         reply = self._reader.row(call, entity, row, None, 201)
         reply.headers["Location"] = f"{call.root}{PREFIX}{entity.set_name}({location(entity, row)})"
         return reply
@@ -232,7 +232,7 @@ class FinopsService:
         return self._put(write, new_version(tx))
 
     def _update(self, call: Call, entity: Entity, row: Row, tx: Transaction) -> Reply:
-        row = self._change(tx, entity, self._payload(call, entity, creating=False), row)
+        row = self._change(tx, entity, self._payload(call, entity, row.fields), row)
         return Reply(204, {"OData-Version": "4.0", "ETag": etag(row.version, etag_suffix(entity))})
 
     def _change(self, tx: Transaction, entity: Entity, given: Fields, row: Row) -> Row:
@@ -267,10 +267,10 @@ class FinopsService:
         rules.rules_of(write.stored).stored(write.tx, write.before, row)
         return row
 
-    def _payload(self, call: Call, entity: Entity, creating: bool) -> Fields:
+    def _payload(self, call: Call, entity: Entity, stands: Fields | None) -> Fields:
         body = parse_body(entity, call.body)
         call.fields = tuple(name for name in body if not name.startswith("@"))
-        return read_payload(entity, body, creating, self._parameters)
+        return read_payload(entity, body, stands, self._parameters)
 
     def _check_match(self, call: Call, entity: Entity, row: Row) -> None:
         expected = call.headers.get("if-match")

@@ -82,6 +82,15 @@ def test_s07_fields_that_may_not_be_set_on_create_are_refused_or_ignored(stocked
         assert stocked.create("CustomersV3", customer(AddressRecordId=1))["AddressRecordId"] == 0
 
 
+def test_s07_a_whole_row_may_be_written_back_as_it_was_read(stocked, ordered):
+    for path in (order_path(ordered), customer_path(stocked.create("CustomersV3", customer()))):
+        row = {n: v for n, v in stocked.get(path).json().items() if not n.startswith("@")}
+        assert stocked.call("PUT", path, row).status_code == 204
+        assert {n: v for n, v in stocked.get(path).json().items() if not n.startswith("@")} == row
+    empty = {"AddressRecordId": 0, "PrimaryContactFaxRecordId": None}
+    assert stocked.post("CustomersV3", customer(**empty)).status_code == 201
+
+
 @pytest.mark.parametrize(
     ("set_name", "body", "field"),
     [
