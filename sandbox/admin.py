@@ -14,22 +14,34 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from sandbox.clock import Clock
+from sandbox.faults.board import FaultBoard
 from sandbox.loading import Loader
 from sandbox.odata_subset.json_text import loads
-from sandbox.request_log import RequestLog
+from sandbox.request_log import RequestLog, Wanted
 from sandbox.settings import Settings
 from sandbox.store.store import Store
+from sandbox.tokens import TokenDesk
 
 
 class Admin:
     """The admin API of one system."""
 
     def __init__(
-        self, settings: Settings, system: str, store: Store, log: RequestLog, clock: Clock, loader: Loader
+        self,
+        settings: Settings,
+        system: str,
+        store: Store,
+        log: RequestLog,
+        clock: Clock,
+        loader: Loader,
+        desk: TokenDesk,
+        faults: FaultBoard,
     ) -> None:
         self._token = settings.admin_token
         self._system = system
         self._store = store
+        self._desk = desk
+        self._faults = faults
         self._log = log
         self._clock = clock
         self._loader = loader
@@ -47,8 +59,7 @@ class Admin:
     def _answer(self, request: Request, body: bytes) -> Response:
         method, what = request.method, request.path_params["rest"]
         if what == "requests" and method == "GET":
-            since = int(request.query_params.get("since", "0"))
-            return JSONResponse({"requests": self._log.since(since)})
+            return JSONResponse({"requests": self._requests(request)})
         if what == "requests" and method == "DELETE":
             self._log.clear()
             return Response(status_code=204)
@@ -57,6 +68,10 @@ class Admin:
         if what == "clock" and method == "POST":
             self._clock.offset = timedelta(seconds=float(loads(body)["offset_seconds"]))
             return JSONResponse({"now": self._clock.stamp()})
+        if what == "tokens" and method == "POST":
+            return self._tokens(loads(body))
+        if what == "faults" or what.startswith("faults/"):
+            return self._spoil(method, what.removeprefix("faults").removeprefix("/"), body)
         if what.startswith("rows/") and method == "PUT":
             return self._plant(what.removeprefix("rows/"), loads(body))
         if self.more is not None:
@@ -64,6 +79,31 @@ class Admin:
             if answer is not None:
                 return JSONResponse(answer)
         return JSONResponse({"error": f"There is no {method} {what} in the admin API."}, 404)
+
+    def _requests(self, request: Request) -> list[dict[str, Any]]:
+        given = dict(request.query_params)
+        since = int(given.pop("since", "0"))
+        return self._log.since(since, Wanted(**given) if given else None)
+
+    def _tokens(self, given: Any) -> Response:
+        """`{"expire": true}` makes every token stale, `{"seconds": n}` sets how long new ones live."""
+        if "seconds" in given:
+            self._desk.seconds = int(given["seconds"])
+        expired = self._desk.expire_all() if given.get("expire") else 0
+        return JSONResponse({"expired": expired, "seconds": self._desk.seconds})
+
+    def _spoil(self, method: str, number: str, body: bytes) -> Response:
+        """The rules of `/_sandbox/faults`: GET shows them, POST adds, PUT replaces all, DELETE removes."""
+        if method == "GET" and not number:
+            return JSONResponse({"rules": self._faults.shown()})
+        if method in ("PUT", "POST") and not number:
+            given = loads(body)
+            rules = given.get("rules", [given]) if isinstance(given, dict) else given
+            return JSONResponse({"rules": self._faults.add(rules, replace=method == "PUT")}, 201)
+        if method == "DELETE":
+            gone = self._faults.remove(int(number)) if number else self._faults.clear()
+            return Response(status_code=204 if gone else 404)
+        return JSONResponse({"error": f"There is no {method} faults/{number} in the admin API."}, 404)
 
     def _plant(self, set_name: str, given: Any) -> Response:
         rows = given if isinstance(given, list) else [given]

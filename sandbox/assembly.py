@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from starlette.types import ASGIApp
@@ -11,21 +11,25 @@ from starlette.types import ASGIApp
 from sandbox import samples
 from sandbox.admin import Admin
 from sandbox.clock import Clock
+from sandbox.description import Entity
+from sandbox.faults.board import FaultBoard
+from sandbox.faults.layer import FaultLayer
+from sandbox.faults.services import FaultyFinops, FaultySales
 from sandbox.finops.entities import finops_entities
 from sandbox.finops.foundation import lay_foundation as lay_finops
 from sandbox.finops.front_door import FrontDoor
-from sandbox.finops.service import FinopsService
 from sandbox.finops.views import stored_entities
+from sandbox.identity.assertions import Assertions
+from sandbox.identity.routes import IdentityRoutes
 from sandbox.loading import Loader
 from sandbox.request_log import RequestLog
 from sandbox.sales.entities import sales_entities
 from sandbox.sales.foundation import lay_foundation as lay_sales
 from sandbox.sales.limits import ProtectedFront
-from sandbox.sales.service import SalesService
 from sandbox.settings import Settings, SettingsError
 from sandbox.store.store import Store
 from sandbox.tokens import TokenDesk
-from sandbox.web import Service, application
+from sandbox.web import Front, application
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,7 @@ def assemble(settings: Settings, desk: TokenDesk) -> Systems:
         "sales": Store(sales.values(), settings.home / "sales"),
         "finops": Store(stored_entities(finops).values(), settings.home / "finops"),
     }
-    lay_sales(stores["sales"], clock, settings.client_id)
+    lay_sales(stores["sales"], clock, [c.client_id for c in settings.clients() if c.has_user])
     lay_finops(stores["finops"])
     loader = Loader(stores, clock)
     if not all(store.is_stocked for store in stores.values()):
@@ -65,22 +69,31 @@ def assemble(settings: Settings, desk: TokenDesk) -> Systems:
             raise SettingsError(str(error)) from None
     gc.collect()
     gc.freeze()
-    finops_service = FinopsService(
-        finops, stores["finops"], settings.default_company, clock, settings.finops, settings.client_id
+    services = (
+        FaultySales(sales, stores["sales"], clock, settings.sales),
+        FaultyFinops(
+            finops, stores["finops"], settings.default_company, clock, settings.finops, settings.client_id
+        ),
     )
-    services: tuple[Service, ...] = (
-        SalesService(sales, stores["sales"], clock, settings.sales),
-        finops_service,
-    )
+    assertions = Assertions()
     applications: list[ASGIApp] = []
     for service in services:
-        log = RequestLog()
-        admin = Admin(settings, service.name, stores[service.name], log, clock, loader)
+        log, board = RequestLog(), FaultBoard()
+        service.faults = FaultLayer(service.name, board, desk, log, clock, _type_of(service.entities))
+        front = Front(service, desk, log, clock, service.faults, settings.access.transport)
+        admin = Admin(settings, service.name, stores[service.name], log, clock, loader, desk, board)
         admin.more = getattr(service, "administer", None)
-        served: ASGIApp = application(service, desk, log, clock, admin.handle)
-        if service is finops_service:
-            served = FrontDoor(served, finops_service, log)
+        secret = settings.access.identity_header or settings.client_secret
+        identity = IdentityRoutes(desk, assertions, service.name, secret)
+        served: ASGIApp = application(front, admin.handle, identity.routes(front.endpoint))
+        if isinstance(service, FaultySales):
+            served = ProtectedFront(served, settings.sales.limits, clock, log, desk.client_of)
         else:
-            served = ProtectedFront(served, settings.sales.limits, clock, log, lambda _: settings.client_id)
+            served = FrontDoor(served, service, log)
         applications.append(served)
     return Systems(tuple(applications), stores)
+
+
+def _type_of(entities: Mapping[str, Entity]) -> Callable[[str], str]:
+    """The name of the entity type of a set, or the set's own name where there is none."""
+    return lambda set_name: entities[set_name].type_name if set_name in entities else set_name

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
-import json
 import os
 import signal
 import socket
@@ -16,9 +15,13 @@ from pathlib import Path
 import uvicorn
 from starlette.types import ASGIApp
 
+from sandbox import tls
+from sandbox.announcement import announcement, write_card
 from sandbox.assembly import assemble
-from sandbox.settings import Settings, SettingsError
-from sandbox.tokens import TokenDesk
+from sandbox.faults.connection import Connection
+from sandbox.settings import TENANT_NAME, Settings, SettingsError
+from sandbox.tls import Certificate
+from sandbox.tokens import STRICT_ABOUT_SLASHES, TokenDesk
 
 HOST = "127.0.0.1"
 
@@ -39,7 +42,7 @@ class Address:
     url: str
 
 
-def bind(port: int, variable: str) -> Address:
+def bind(port: int, variable: str, scheme: str = "http") -> Address:
     """A listening socket on the loopback interface. Raises SettingsError when the port is taken."""
     bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -52,24 +55,45 @@ def bind(port: int, variable: str) -> Address:
             f"Port {port} cannot be used ({os.strerror(error.errno or 0)}): set {variable} to a "
             f"free port, or to 0 for any."
         ) from None
-    return Address(bound, f"http://{HOST}:{bound.getsockname()[1]}")
+    return Address(bound, f"{scheme}://{HOST}:{bound.getsockname()[1]}")
 
 
 def run(settings: Settings) -> None:
     """Serve both systems until SIGTERM or SIGINT. Raises SettingsError before anything is served."""
-    sales_at = bind(settings.sales_port, "SANDBOX_SALES_PORT")
-    finops_at = bind(settings.finops_port, "SANDBOX_FINOPS_PORT")
+    scheme = "https" if settings.access.tls else "http"
+    sales_at = bind(settings.sales_port, "SANDBOX_SALES_PORT", scheme)
+    finops_at = bind(settings.finops_port, "SANDBOX_FINOPS_PORT", scheme)
     with sole_use(settings.home):
-        desk = TokenDesk(settings)
-        desk.audiences = [sales_at.url, finops_at.url]
-        systems = assemble(settings, desk)
-        servers = [_Server(_config(app)) for app in systems.applications]
+        certificate = _certificate(settings)
+        systems = assemble(settings, _desk(settings, sales_at.url, finops_at.url))
+        servers = [_Server(_config(app, certificate)) for app in systems.applications]
         try:
             with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-                runner.run(_serve(settings, servers, (sales_at, finops_at)))
+                runner.run(_serve(settings, servers, (sales_at, finops_at), certificate))
         finally:
             (settings.home / "sandbox.json").unlink(missing_ok=True)
             systems.close()
+
+
+def _desk(settings: Settings, sales_url: str, finops_url: str) -> TokenDesk:
+    """The token desk, which knows under which URLs the systems are reached."""
+    strict = frozenset() if settings.access.lenient_slashes else STRICT_ABOUT_SLASHES
+    desk = TokenDesk((settings.tenant_id, TENANT_NAME), settings.clients(), settings.token_seconds, strict)
+    urls = (*settings.access.urls, ("sales", sales_url), ("finops", finops_url))
+    for system, url in urls:
+        desk.audiences.declare(system, url)
+    desk.roots = tuple(url for _, url in urls)
+    return desk
+
+
+def _certificate(settings: Settings) -> Certificate | None:
+    access = settings.access
+    if not access.tls:
+        return None
+    try:
+        return tls.given(*access.tls_files) if access.tls_files else tls.own(settings.home / "tls")
+    except tls.TlsError as error:
+        raise SettingsError(str(error)) from None
 
 
 @contextlib.contextmanager
@@ -86,9 +110,14 @@ def sole_use(home: Path) -> Iterator[None]:
         yield
 
 
-def _config(app: ASGIApp) -> uvicorn.Config:
+def _config(app: ASGIApp, certificate: Certificate | None) -> uvicorn.Config:
     return uvicorn.Config(
         app,
+        http=Connection,
+        ws="none",
+        proxy_headers=False,
+        ssl_certfile=certificate.certificate if certificate else None,
+        ssl_keyfile=certificate.key if certificate else None,
         lifespan="off",
         log_level="warning",
         access_log=False,
@@ -99,7 +128,12 @@ def _config(app: ASGIApp) -> uvicorn.Config:
     )
 
 
-async def _serve(settings: Settings, servers: list[_Server], addresses: tuple[Address, Address]) -> None:
+async def _serve(
+    settings: Settings,
+    servers: list[_Server],
+    addresses: tuple[Address, Address],
+    certificate: Certificate | None,
+) -> None:
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
@@ -115,31 +149,9 @@ async def _serve(settings: Settings, servers: list[_Server], addresses: tuple[Ad
     while not all(server.started for server in servers) and not any(task.done() for task in tasks):
         await asyncio.sleep(0.01)
     sales_url, finops_url = (address.url for address in addresses)
-    _announce(settings, sales_url, finops_url)
+    write_card(settings, sales_url, finops_url, certificate)
+    print(announcement(settings, sales_url, finops_url, certificate), flush=True)
     await asyncio.gather(*tasks)
-
-
-def _announce(settings: Settings, sales_url: str, finops_url: str) -> None:
-    """Write sandbox.json in one step and say how to get a token."""
-    content = {
-        "sales_url": sales_url,
-        "finops_url": finops_url,
-        "tenant_id": settings.tenant_id,
-        "client_id": settings.client_id,
-        "pid": os.getpid(),
-    }
-    unfinished = settings.home / "sandbox.json.unfinished"
-    unfinished.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    unfinished.replace(settings.home / "sandbox.json")
-    print(f"Sales                  {sales_url}/api/data/v9.2/")
-    print(f"Finance and Operations {finops_url}/data/")
-    print("A token (for Finance and Operations use its own URL in scope):")
-    print(
-        f"  curl -s {sales_url}/{settings.tenant_id}/oauth2/v2.0/token -d grant_type=client_credentials "
-        f"-d client_id={settings.client_id} -d client_secret={settings.client_secret} "
-        f"-d scope={sales_url}/.default",
-        flush=True,
-    )
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

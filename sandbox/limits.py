@@ -18,12 +18,13 @@ Kind = Literal["requests", "execution", "concurrent"]
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The limits of every user; None sets no limit of this kind."""
+    """The limits of every user on each of the web servers; None sets no limit of this kind."""
 
     requests: int | None = None
     execution_ms: int | None = None
     concurrent: int | None = None
     window_seconds: int = 300
+    web_servers: int = 1
 
 
 @dataclass(frozen=True, slots=True)

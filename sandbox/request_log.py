@@ -3,6 +3,7 @@ bodies."""
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from dataclasses import dataclass
 from typing import Any
@@ -29,10 +30,33 @@ class _Entry:
     status: int
     fields: tuple[str, ...]
     operations: list[LoggedOperation] | None
+    faults: tuple[str, ...]
 
     @property
     def size(self) -> int:
         return 1 + len(self.operations or ())
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which requests to show: all that are given must hold. `path` is a pattern; `fault` names one, `any` or
+    `none`."""
+
+    method: str = ""
+    path: str = ""
+    status: str = ""
+    fault: str = ""
+
+    def holds(self, entry: _Entry) -> bool:
+        if self.method and entry.method != self.method.upper():
+            return False
+        if self.path and not re.search(self.path, entry.path):
+            return False
+        if self.status and str(entry.status) != self.status:
+            return False
+        if self.fault in ("any", "none"):
+            return bool(entry.faults) == (self.fault == "any")
+        return not self.fault or self.fault in entry.faults
 
 
 class RequestLog:
@@ -51,8 +75,9 @@ class RequestLog:
         status: int,
         fields: tuple[str, ...] = (),
         operations: list[LoggedOperation] | None = None,
+        faults: tuple[str, ...] = (),
     ) -> None:
-        entry = _Entry(self._next, method, path, query, status, fields, operations)
+        entry = _Entry(self._next, method, path, query, status, fields, operations, faults)
         self._next += 1
         self._entries.append(entry)
         self._size += entry.size
@@ -63,9 +88,10 @@ class RequestLog:
         self._entries.clear()
         self._size = 0
 
-    def since(self, n: int) -> list[dict[str, Any]]:
+    def since(self, n: int, wanted: Wanted | None = None) -> list[dict[str, Any]]:
         """The requests whose number is greater than n, as the admin API gives them."""
-        return [_as_json(entry) for entry in self._entries if entry.n > n]
+        found = (entry for entry in self._entries if entry.n > n)
+        return [_as_json(entry) for entry in found if wanted is None or wanted.holds(entry)]
 
 
 def _as_json(entry: _Entry) -> dict[str, Any]:
@@ -77,6 +103,8 @@ def _as_json(entry: _Entry) -> dict[str, Any]:
         "status": entry.status,
         "fields": list(entry.fields),
     }
+    if entry.faults:
+        shown["faults"] = list(entry.faults)
     if entry.operations is not None:
         shown["operations"] = [
             {"method": o.method, "path": o.path, "status": o.status, "fields": list(o.fields)}

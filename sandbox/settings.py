@@ -9,11 +9,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sandbox.access import Access, read_access
 from sandbox.finops.package.switches import Switches, from_text
 from sandbox.finops.parameters import Parameters
+from sandbox.identity.clients import Client
 from sandbox.sales.options import SalesOptions, add_arguments, options_of
 
 TENANT_ID = "00000000-0000-4000-8000-000000000001"
+CLIENT_ID = "sandbox"
+CLIENT_SECRET = "sandbox-secret"  # documented; it opens nothing but the sandbox
+TENANT_NAME = "sandbox.example"  # the tenant's domain, by which some clients name it
 
 
 class SettingsError(ValueError):
@@ -34,14 +39,25 @@ class Settings:
     sales_port: int = 8081
     finops_port: int = 8082
     tenant_id: str = TENANT_ID
-    client_id: str = "sandbox"
-    client_secret: str = "sandbox-secret"
+    client_id: str = CLIENT_ID
+    client_secret: str = CLIENT_SECRET
     token_seconds: int = 3599
     admin_token: str = ""
     default_company: str = "usmf"
     alternate_keys: Mapping[str, tuple[tuple[str, ...], ...]] | None = None
     finops: Parameters = field(default_factory=Parameters)
     sales: SalesOptions = field(default_factory=SalesOptions)
+    access: Access = field(default_factory=Access)
+
+    def clients(self) -> tuple[Client, ...]:
+        """Every application that may ask for tokens, the usual one first."""
+        first = Client(
+            self.client_id,
+            self.client_secret,
+            self.access.certificate,
+            self.client_id not in self.access.strangers,
+        )
+        return (first, *self.access.more_clients)
 
 
 def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) -> Settings:
@@ -112,6 +128,9 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.
         seed=given.seed,
         sales_port=given.sales_port,
         finops_port=given.finops_port,
+        tenant_id=(environment.get("SANDBOX_TENANT_ID") or TENANT_ID).lower(),
+        client_id=environment.get("SANDBOX_CLIENT_ID") or CLIENT_ID,
+        client_secret=environment.get("SANDBOX_CLIENT_SECRET") or CLIENT_SECRET,
         token_seconds=_number(environment, "SANDBOX_TOKEN_SECONDS", 3599),
         admin_token=environment.get("SANDBOX_ADMIN_TOKEN", ""),
         default_company=given.default_company.lower(),
@@ -125,8 +144,16 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.
             ),
             given.finops,
         ),
+        access=_access(environment),
         sales=options_of(given),
     )
+
+
+def _access(environment: Mapping[str, str]) -> Access:
+    try:
+        return read_access(environment)
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
 
 
 def _number(environment: Mapping[str, str], name: str, default: int) -> int:

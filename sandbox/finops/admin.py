@@ -1,7 +1,7 @@
 """What the admin API of F&O has beside the common one: the parameters, and what people do inside F&O.
 
 `GET parameters` and `PUT parameters`; `POST finops/<step>` posts a sales order (posting.py) and
-`POST finops/quotation-status` sets the status of a quotation, as its own forms do.
+`POST finops/quotation-status` sets the status of a quotation, as its own forms do: an order comes of a confirmed one.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from sandbox.description import fold
 from sandbox.finops import posting
+from sandbox.finops.confirmation import order_of
+from sandbox.finops.errors import Refused
 from sandbox.finops.posting import Posting
 from sandbox.finops.quotations import HEADERS as QUOTATIONS
 from sandbox.finops.quotations import STATUS
@@ -54,7 +56,13 @@ def _set_quotation_status(service: FinopsService, given: Mapping[str, Any]) -> M
     row = table.get((str(given.get("dataAreaId", "")).lower(), fold(str(given["SalesQuotationNumber"]))))
     if row is None:
         raise ValueError(f"There is no quotation {given['SalesQuotationNumber']}.")
-    with service.store.transaction() as tx:
-        tx.put(QUOTATIONS, {**row.fields, STATUS: status}, changed_version(row))
+    found = {STATUS: status}
+    try:
+        with service.store.transaction() as tx:
+            tx.put(QUOTATIONS, {**row.fields, STATUS: status}, changed_version(row))
+            if status == "Confirmed" and row.fields.get(STATUS) != status:
+                found["SalesOrderNumber"] = order_of(service, tx, row)
+    except Refused as refusal:
+        raise ValueError(refusal.message) from None
     service.flush()
-    return {STATUS: status}
+    return found

@@ -30,7 +30,7 @@ _REFUSED_PRIORITIES: Mapping[str, tuple[str, ...]] = {
     "high": ("low",),
     "critical": ("low", "medium"),
 }
-_PREFIXES = ("/data", "/metadata", "/Metadata")
+_PREFIXES = ("/data", "/metadata", "/Metadata", "/api/services")
 _PAGE = (
     "<!DOCTYPE html><html><head><title>{status} {phrase}</title></head>"
     "<body><h2>{status} - {phrase}</h2><p>The service is unavailable.</p></body></html>"

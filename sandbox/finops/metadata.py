@@ -6,6 +6,7 @@ The members are those that public clients of the metadata service read; options 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,6 +26,9 @@ from sandbox.web import Call, Reply
 
 _TYPE = "Microsoft.Dynamics.Metadata."
 _DIALECT = Dialect(_TYPE, text_functions=True)
+_CASE = re.compile(
+    r"\bto(?:lower|upper)\((\w+)\)(?=[^']*(?:'[^']*'[^']*)*$)"
+)  # comparisons ignore case anyway
 _TEXTS = ("Name", "EntitySetName", "PublicEntityName", "PublicCollectionName", "LabelId", "EntityCategory")
 _FLAGS = ("IsReadOnly", "ConfigurationEnabled", "DataServiceEnabled", "DataManagementEnabled")
 
@@ -79,7 +83,8 @@ def _page(rows: list[dict[str, Any]], options: Options, context: str, address: A
 def _chosen(rows: list[dict[str, Any]], options: Options) -> list[dict[str, Any]]:
     """The rows that pass the filter, in order."""
     if options.filter:
-        test = compile_filter(parse_filter(options.filter, options.aliases), _DESCRIPTION, _DIALECT)
+        text = _CASE.sub(r"\1", options.filter)
+        test = compile_filter(parse_filter(text, options.aliases), _DESCRIPTION, _DIALECT)
         rows = [row for row in rows if test(row)]
     for name, descending in reversed(options.orderby):
         rows = sorted(rows, key=lambda row: sortable(row.get(name)), reverse=descending)

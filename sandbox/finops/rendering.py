@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-from sandbox.description import Entity, Field
+from sandbox.description import Entity, Field, Wire
 from sandbox.finops import errors
 from sandbox.finops.expand import Expansion, related
 from sandbox.finops.forms import Form
@@ -14,6 +16,16 @@ from sandbox.finops.views import Tables
 from sandbox.store.table import Row
 
 NAMESPACE = "Microsoft.Dynamics.DataEntities"
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """Columns by what a row's value needs: its empty value, exact digits, text instead of a number, a type."""
+
+    empties: list[tuple[str, Wire]]
+    decimals: list[str]
+    texts: list[str]
+    types: dict[str, str]
 
 
 class Renderer:
@@ -33,12 +45,7 @@ class Renderer:
         self._base = base
         self._tables = tables
         self._suffix = etag_suffix(entity)
-        names = list(entity.fields) if select is None else list(dict.fromkeys(select))
-        described = [_field(entity, name) for name in names]
-        self._columns = [(f.name, f.empty) for f in described]
-        self._decimals = [f.name for f in described if f.kind == "decimal"]
-        self._texts = [f.name for f in described if f.kind == "decimal" or f.edm == "Edm.Int64"]
-        self._typed = [(f.name, _type(f)) for f in described if f.kind != "string"]
+        self._columns = _columns(entity, None if select is None else tuple(select))
         self._nested = [
             (e.relation, e.target, Renderer(e.target, e.select, form, base, tables)) for e in expansions or ()
         ]
@@ -52,7 +59,7 @@ class Renderer:
         """One row in the caller's form, with what it expands."""
         found = self._plain(row)
         if self._form.strings:
-            for name in self._texts:
+            for name in self._columns.texts:
                 value = row.fields.get(name, 0)
                 found[name] = value if isinstance(value, str) else str(value)
         if self._form.level == "none":
@@ -70,8 +77,8 @@ class Renderer:
     def _plain(self, row: Row) -> dict[str, Any]:
         value_of = row.fields.get
         found: dict[str, Any] = {"@odata.etag": etag(row.version, self._suffix)}
-        found.update([(name, value_of(name, empty)) for name, empty in self._columns])
-        for name in self._decimals:
+        found.update([(name, value_of(name, empty)) for name, empty in self._columns.empties])
+        for name in self._columns.decimals:
             if isinstance(found[name], str):
                 found[name] = shown(found[name])
         return found
@@ -91,7 +98,7 @@ class Renderer:
         return links
 
     def _with_types(self, found: dict[str, Any]) -> dict[str, Any]:
-        types = dict(self._typed)
+        types = self._columns.types
         typed: dict[str, Any] = {}
         for name, value in found.items():
             if name in types:
@@ -117,6 +124,19 @@ def context_of(base: str, entity: Entity, select: list[str] | None, expansions: 
 
 def key_address(entity: Entity, row: Row) -> str:
     return f"{entity.set_name}({key_text(entity, row)})"
+
+
+@lru_cache(maxsize=512)
+def _columns(entity: Entity, select: tuple[str, ...] | None) -> _Columns:
+    """The columns of a query, worked out once. Raises Refused for a field that there is not."""
+    names = tuple(entity.fields) if select is None else tuple(dict.fromkeys(select))
+    described = [_field(entity, name) for name in names]
+    return _Columns(
+        empties=[(f.name, f.empty) for f in described],
+        decimals=[f.name for f in described if f.kind == "decimal"],
+        texts=[f.name for f in described if f.kind == "decimal" or f.edm == "Edm.Int64"],
+        types={f.name: _type(f) for f in described if f.kind != "string"},
+    )
 
 
 def _field(entity: Entity, name: str) -> Field:

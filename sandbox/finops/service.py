@@ -9,7 +9,7 @@ from typing import Any
 
 from sandbox.clock import Clock
 from sandbox.description import Entity, Fields, fold
-from sandbox.finops import errors, metadata, rules
+from sandbox.finops import custom_services, errors, metadata, rules
 from sandbox.finops.actions import Actions, Request, read_parameters
 from sandbox.finops.actions import run as run_action
 from sandbox.finops.admin import administer
@@ -47,7 +47,7 @@ class FinopsService:
     """One environment's data entities, seen by one user with a default company."""
 
     name = "finops"
-    prefixes: tuple[str, ...] = (PREFIX, *_METADATA, *PACKAGE_PREFIXES)
+    prefixes: tuple[str, ...] = (PREFIX, *_METADATA, custom_services.PREFIX, *PACKAGE_PREFIXES)
     unguarded: tuple[str, ...] = PackageService.UNGUARDED
 
     def __init__(
@@ -64,6 +64,7 @@ class FinopsService:
         self.clock = clock
         self.actions = Actions((*OWN_ACTIONS, *package_actions()))
         self._default_company = default_company
+        self._client_id = client_id
         self._reader = Reader(entities, store)
         self._csdl = b""
         self.parameters = parameters
@@ -108,6 +109,8 @@ class FinopsService:
                 return self.packages.handle(prefix, call)
             if prefix in _METADATA:
                 return metadata.json_metadata(self.entities, self.actions, call)
+            if prefix == custom_services.PREFIX:
+                return custom_services.answer(call, self._default_company, self._client_id, self._parameters)
             if call.path == "$batch":
                 return run_batch(self, call)
             return self.operate(call, None)
@@ -149,7 +152,7 @@ class FinopsService:
                 if row is not None:
                     self._change(tx, entity, dict(given), row)
                     return
-            self._add(tx, entity, given)
+            self.add(tx, entity, given)
 
     def _document(self, call: Call, path: str) -> Reply:
         """The service document or the metadata document."""
@@ -216,12 +219,13 @@ class FinopsService:
         return json_reply({"@odata.context": context, "value": result}, 200, {})
 
     def _create(self, call: Call, entity: Entity, tx: Transaction) -> Reply:
-        row = self._add(tx, entity, self._payload(call, entity, creating=True))
+        row = self.add(tx, entity, self._payload(call, entity, creating=True))
         reply = self._reader.row(call, entity, row, None, 201)
         reply.headers["Location"] = f"{call.root}{PREFIX}{entity.set_name}({location(entity, row)})"
         return reply
 
-    def _add(self, tx: Transaction, entity: Entity, given: Fields) -> Row:
+    def add(self, tx: Transaction, entity: Entity, given: Fields) -> Row:
+        """Store a new row. Raises Refused."""
         write = self._begin(tx, entity, given, dict(given), None)
         rules.start(write, self._default_company)
         rules.finish(write)

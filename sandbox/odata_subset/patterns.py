@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_ANY = {"contains": ("%", "%"), "startswith": ("", "%"), "endswith": ("%", "")}
+_ANY = {"contains": ("%", "%"), "startswith": ("", "%"), "endswith": ("%", ""), "like": ("", "")}
 
 
 def like(text: str, function: str) -> re.Pattern[str]:

@@ -21,6 +21,7 @@ from sandbox.sales.rows import RowFinder
 from sandbox.sales.writes import Writer
 from sandbox.store.store import Transaction
 from sandbox.store.table import Row
+from sandbox.web import Call
 
 _NOT_SIMULATED = {
     "GenerateInvoiceFromOpportunity",
@@ -61,15 +62,13 @@ class Actions:
         self._endings = Endings(finder.entities, clock)
         self._conversions = Conversions(finder.entities, self._endings, clock)
 
-    def run(
-        self, name: str, body: bytes, headers: Mapping[str, str], reader: PayloadReader, tx: Transaction
-    ) -> Outcome | None:
+    def run(self, name: str, call: Call, reader: PayloadReader, tx: Transaction) -> Outcome | None:
         """Carry the action out; None when it answers with nothing. Raises Refused."""
         if name in _NOT_SIMULATED:
             raise errors.not_simulated(f"The action {name}")
-        given = parse_body(name, body)
+        given = parse_body(name, call.body)
         _SIGNATURES[name].check(name, given)
-        writer = self._writer.for_caller(headers)
+        writer = self._writer.for_call(call)
         if name in conversions.RESULTS:
             entity = self._entities[conversions.RESULTS[name]]
             select = columns_of(entity, given["ColumnSet"])

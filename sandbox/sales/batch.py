@@ -131,4 +131,5 @@ def _call(outer: Call, part: Part) -> Call:
         outer.root,
         in_batch=True,
         prefix=outer.prefix,
+        client_id=outer.client_id,
     )

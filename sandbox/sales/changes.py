@@ -49,7 +49,7 @@ class Changes:
     ) -> Reply:
         """Carry one write out. Raises Refused."""
         reader = self.payload_reader(references)
-        writer = self._writer.for_caller(call.headers)
+        writer = self._writer.for_call(call)
         rest = tuple(unquote(segment) for segment in address.rest)
         if rest and rest[0].startswith(_OPERATION):
             return self._bulk(call, entity, address, rest[0].removeprefix(_OPERATION), reader, writer, tx)

@@ -44,8 +44,23 @@ def read(entity: Entity, kinds: list[str], order: Order, token: str) -> tuple[in
     Raises CookieError.
     """
     outer = _COOKIE.fullmatch(token)
-    text = unquote(unquote(outer[2])) if outer else ""
-    if outer is None or "<!" in text or "<?" in text:
+    if outer is None:
+        raise CookieError(_BROKEN)
+    inner, row_id = _inner(entity, order, unquote(unquote(outer[2])))
+    columns = list(inner)
+    if inner.get("page") != str(int(outer[1]) - 1):
+        raise CookieError(_BROKEN)
+    values = [_value(kind, c) for kind, c in zip(kinds, columns, strict=False)]
+    return int(outer[1]), values, row_id
+
+
+def last_row(entity: Entity, order: Order, text: str) -> str:
+    """The row that the inner cookie names: what FetchXML is given back as `paging-cookie`. Raises CookieError."""
+    return _inner(entity, order, text)[1]
+
+
+def _inner(entity: Entity, order: Order, text: str) -> tuple[ElementTree.Element, str]:
+    if "<!" in text or "<?" in text:
         raise CookieError(_BROKEN)
     try:
         inner = ElementTree.fromstring(text)
@@ -54,10 +69,9 @@ def read(entity: Entity, kinds: list[str], order: Order, token: str) -> tuple[in
     columns = list(inner)
     tags = [*(_tag(name) for name, _ in order), entity.key_fields[0]]
     row_id = columns[-1].get("last", "").strip("{}").lower() if columns else ""
-    if [c.tag for c in columns] != tags or inner.get("page") != str(int(outer[1]) - 1) or not is_guid(row_id):
+    if [c.tag for c in columns] != tags or not is_guid(row_id):
         raise CookieError(_BROKEN)
-    values = [_value(kind, c) for kind, c in zip(kinds, columns, strict=False)]
-    return int(outer[1]), values, row_id
+    return inner, row_id
 
 
 def _value(kind: str, column: ElementTree.Element) -> Wire:

@@ -4,6 +4,7 @@ and the unit's default team."""
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 
 from sandbox.clock import Clock
 from sandbox.description import Entity, Fields
@@ -18,12 +19,22 @@ BULK_MESSAGES = ("CreateMultiple", "UpdateMultiple", "UpsertMultiple")
 _MESSAGES = uuid.uuid5(uuid.NAMESPACE_URL, "sdkmessage")
 
 
-def lay_foundation(store: Store, clock: Clock, client_id: str) -> None:
-    """Make the organisation, its root business unit with the default team, and the application user, once."""
+def user_of(store: Store, client_id: str) -> str:
+    """The id of the application user that stands for a client, that of the first client for an unknown one."""
+    keys = store.tables["systemusers"].holding("applicationid", _application_id(client_id))
+    return str(min(keys)) if keys else USER
+
+
+def lay_foundation(store: Store, clock: Clock, client_ids: Sequence[str]) -> None:
+    """Make the organisation, its root business unit with the default team, and an application user for each
+    client, once."""
     now = clock.stamp()
     stamps: Fields = {"createdon": now, "modifiedon": now}
     if not len(store.tables["organizations"]):
-        _lay_organization(store, stamps, client_id)
+        _lay_organization(store, stamps)
+    for client_id in client_ids:
+        other = str(uuid.uuid5(uuid.UUID(USER), client_id))
+        _lay_user(store, stamps, client_id, USER if client_id == client_ids[0] else other)
     if not len(store.tables["teams"]):
         team: Fields = {
             "teamid": TEAM,
@@ -64,7 +75,7 @@ def _filter(message: str, message_id: str, entity: Entity) -> Fields:
     }
 
 
-def _lay_organization(store: Store, stamps: Fields, client_id: str) -> None:
+def _lay_organization(store: Store, stamps: Fields) -> None:
     with store.transaction() as tx:
         put(
             tx,
@@ -81,21 +92,28 @@ def _lay_organization(store: Store, stamps: Fields, client_id: str) -> None:
             "businessunits",
             {**stamps, "businessunitid": BUSINESS_UNIT, "name": "sandbox", "isdisabled": False},
         )
-        put(
-            tx,
-            "systemusers",
-            {
-                **store.tables["systemusers"].entity.defaults,
-                **stamps,
-                "systemuserid": USER,
-                "_businessunitid_value": BUSINESS_UNIT,
-                "fullname": f"# {client_id}",
-                "lastname": client_id,
-                "domainname": f"{client_id}@sandbox.example",
-                "applicationid": str(uuid.uuid5(uuid.NAMESPACE_URL, client_id)),
-                "accessmode": 4,
-            },
-        )
+
+
+def _lay_user(store: Store, stamps: Fields, client_id: str, user: str) -> None:
+    if store.tables["systemusers"].get(user) is not None:
+        return
+    fields: Fields = {
+        "systemuserid": user,
+        "_businessunitid_value": BUSINESS_UNIT,
+        "fullname": f"# {client_id}",
+        "lastname": client_id,
+        "domainname": f"{client_id}@sandbox.example",
+        "applicationid": _application_id(client_id),
+        "accessmode": 4,
+    }
+    with store.transaction() as tx:
+        put(tx, "systemusers", {**store.tables["systemusers"].entity.defaults, **stamps, **fields})
+
+
+def _application_id(client_id: str) -> str:
+    """A client's id in Entra, which here need not be a GUID."""
+    is_guid = len(client_id) == 36 and client_id.count("-") == 4
+    return client_id.lower() if is_guid else str(uuid.uuid5(uuid.NAMESPACE_URL, client_id))
 
 
 def organization_id(store: Store) -> str:

@@ -12,7 +12,7 @@ from sandbox.odata_subset.json_text import dumps
 from sandbox.odata_subset.options import OptionError, parse_options
 from sandbox.odata_subset.splitting import SplitError, bracketed, split_outside
 from sandbox.sales import errors
-from sandbox.sales.foundation import BUSINESS_UNIT, USER, organization_id
+from sandbox.sales.foundation import BUSINESS_UNIT, organization_id, user_of
 from sandbox.store.store import Store
 from sandbox.web import Call, Reply
 
@@ -45,8 +45,8 @@ class Functions:
         return Reply(200, {"Content-Type": errors.JSON, "OData-Version": "4.0"}, dumps(body))
 
     def _who_am_i(self, call: Call, given: Mapping[str, str]) -> dict[str, Any]:
-        organization = organization_id(self._store)
-        return {"BusinessUnitId": BUSINESS_UNIT, "UserId": USER, "OrganizationId": organization}
+        user, organization = user_of(self._store, call.client_id), organization_id(self._store)
+        return {"BusinessUnitId": BUSINESS_UNIT, "UserId": user, "OrganizationId": organization}
 
     def _version(self, call: Call, given: Mapping[str, str]) -> dict[str, Any]:
         return {"Version": VERSION}

@@ -1,11 +1,13 @@
 """Service protection limits of the Web API: 429 with its codes, and what is left in headers (dataverse sheet, 7).
 
 Nothing is refused unless a limit is set. What is left is told on every answer, counted from the documented limits where
-none is set.
+none is set. The limits are those of each web server: with several of them, a caller that keeps the cookie ARRAffinity
+stays on one, and a caller that drops it goes round.
 """
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 
@@ -19,6 +21,7 @@ from sandbox.sales.errors import Refused
 DOCUMENTED = Limits(requests=6000, execution_ms=1_200_000, concurrent=52, window_seconds=300)
 _CODES = {"requests": "0x80072322", "execution": "0x80072321", "concurrent": "0x80072326"}
 _ROOT = "/api/data/"
+_AFFINITY = re.compile(r"(?:^|;\s*)ARRAffinity=(\d{1,4})(?:;|$)")
 
 
 class ProtectedFront:
@@ -32,21 +35,23 @@ class ProtectedFront:
         self._users = UserLimits(limits, clock)
         self._log = log
         self._user_of = user_of
+        self._next_server = -1
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or not scope["path"].startswith(_ROOT):
             await self._app(scope, receive, send)
             return
-        user = self._user_of(_authorization(scope))
+        server, cookie = self._server(scope)
+        user = f"{self._user_of(_header(scope, b'authorization'))} {server}"
         exceeded = self._users.enter(user)
         if exceeded is not None:
-            await self._refuse(exceeded, scope, send, user)
+            await self._refuse(exceeded, scope, send, [*self._left(user), *cookie])
             return
         began = time.perf_counter()
 
         async def told(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *self._left(user)]
+                message["headers"] = [*message["headers"], *self._left(user), *cookie]
             await send(message)
 
         try:
@@ -54,7 +59,22 @@ class ProtectedFront:
         finally:
             self._users.leave(user, (time.perf_counter() - began) * 1000)
 
-    async def _refuse(self, exceeded: Exceeded, scope: Scope, send: Send, user: str) -> None:
+    def _server(self, scope: Scope) -> tuple[int, list[tuple[bytes, bytes]]]:
+        """The web server that takes a request, and the header that keeps its caller there."""
+        servers = self._limits.web_servers
+        if servers == 1:
+            return 0, []
+        found = _AFFINITY.search(_header(scope, b"cookie"))
+        if found and int(found[1]) < servers:
+            return int(found[1]), []
+        self._next_server = (self._next_server + 1) % servers
+        return self._next_server, [
+            (b"set-cookie", f"ARRAffinity={self._next_server}; Path=/; HttpOnly".encode())
+        ]
+
+    async def _refuse(
+        self, exceeded: Exceeded, scope: Scope, send: Send, more: list[tuple[bytes, bytes]]
+    ) -> None:
         query = scope["query_string"].decode("ascii", "replace")
         self._log.add(scope["method"], scope["path"], query, 429)
         reply = Refused(429, _CODES[exceeded.kind], self._sentence(exceeded)).reply()
@@ -63,7 +83,7 @@ class ProtectedFront:
         ]
         headers.append((b"content-length", str(len(reply.body)).encode("ascii")))
         headers.append((b"retry-after", str(exceeded.retry_after).encode("ascii")))
-        await send({"type": "http.response.start", "status": 429, "headers": [*headers, *self._left(user)]})
+        await send({"type": "http.response.start", "status": 429, "headers": [*headers, *more]})
         await send({"type": "http.response.body", "body": reply.body})
 
     def _sentence(self, exceeded: Exceeded) -> str:
@@ -90,5 +110,5 @@ class ProtectedFront:
         ]
 
 
-def _authorization(scope: Scope) -> str:
-    return next((value.decode("latin-1") for name, value in scope["headers"] if name == b"authorization"), "")
+def _header(scope: Scope, wanted: bytes) -> str:
+    return next((value.decode("latin-1") for name, value in scope["headers"] if name == wanted), "")

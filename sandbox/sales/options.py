@@ -62,6 +62,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="Sales: the sliding window of these limits (default %(default)s)",
     )
+    parser.add_argument(
+        "--web-servers",
+        type=int,
+        default=1,
+        metavar="N",
+        help="Sales: web servers, each with limits of its own, one of which the cookie ARRAffinity keeps "
+        "(default %(default)s)",
+    )
 
 
 def options_of(given: argparse.Namespace) -> SalesOptions:
@@ -75,5 +83,6 @@ def options_of(given: argparse.Namespace) -> SalesOptions:
             execution_ms=given.limit_execution_ms,
             concurrent=given.limit_concurrent,
             window_seconds=given.limit_window,
+            web_servers=max(1, given.web_servers),
         ),
     )

@@ -13,9 +13,9 @@ from sandbox.odata_subset.options import OptionError, Options, parse_options
 from sandbox.sales import errors
 
 _IN_EXPAND = ("$select", "$filter", "$orderby", "$top", "$expand")
-_ON_COLLECTIONS = ("$filter", "$orderby", "$top", "$count", "$skiptoken", "$apply")
-_KNOWN = {"$select", "$expand", *_ON_COLLECTIONS, "$skip"}
-_ELSEWHERE = {"fetchXml", "savedQuery", "userQuery", "$deltatoken"}  # documented, not part of this sandbox
+_ON_COLLECTIONS = ("$filter", "$orderby", "$top", "$count", "$skiptoken", "$apply", "fetchXml")
+_KNOWN = {"$select", "$expand", *_ON_COLLECTIONS, "$skip", "fetchXml"}
+_ELSEWHERE = {"savedQuery", "userQuery", "$deltatoken"}  # documented, not part of this sandbox
 
 
 @dataclass(slots=True)
@@ -30,6 +30,7 @@ class Query:
     top: int | None = None
     count: bool = False
     apply: str = ""
+    fetch: str = ""
 
     @property
     def aliases(self) -> Mapping[str, str]:
@@ -65,9 +66,20 @@ def of_options(options: Options) -> Query:
             top=options.number("$top"),
             count=options.count,
             apply=options.values.get("$apply", ""),
+            fetch=_fetch(options),
         )
     except OptionError as error:
         raise errors.bad_query(str(error)) from None
+
+
+def _fetch(options: Options) -> str:
+    """FetchXML, which stands alone."""
+    if "fetchXml" in options.values and len(options.values) > 1:
+        raise OptionError("fetchXml cannot be used together with other query options.")
+    for name in ("fetchXml", "$apply"):
+        if options.values.get(name) == "":
+            raise OptionError(f"The query option {name} is empty.")
+    return options.values.get("fetchXml", "")
 
 
 def check_select(entity: Entity, select: list[str] | None) -> None:

@@ -17,6 +17,7 @@ from sandbox.preferences import page_size, read_preferences
 from sandbox.sales import cookie, errors
 from sandbox.sales.apply import Aggregator, aggregation_of
 from sandbox.sales.expand import Expander, context
+from sandbox.sales.fetch import Fetcher
 from sandbox.sales.query import Query, check_select, collection_query, row_query
 from sandbox.sales.related import Related
 from sandbox.sales.relationships import Relationship
@@ -39,12 +40,15 @@ class Reader:
         self._finder = finder
         self._related = related
         self.matcher = Matcher(DIALECT, related)
+        self._fetcher = Fetcher(finder.entities, finder.store, related, DIALECT)
 
     def many(self, call: Call, entity: Entity) -> Reply:
         """A page of a set. The default order is that of the primary key as text (assumed)."""
         query = collection_query(call.query)
         if query.apply:
             return self._aggregated(call, entity, query)
+        if query.fetch:
+            return self._fetched(call, entity, query)
         return self._page(call, entity, query, self._rows(entity, query), entity.set_name)
 
     def collection(self, call: Call, relationship: Relationship, owner: Row) -> Reply:
@@ -117,6 +121,13 @@ class Reader:
         shown = ",".join([*wanted.columns, *(a.alias for a in wanted.aggregates)])
         context = f"{call.base}$metadata#{entity.set_name}({shown})"
         return _json({"@odata.context": context, "value": found}, "")
+
+    def _fetched(self, call: Call, entity: Entity, query: Query) -> Reply:
+        preferences = read_preferences(call.headers.get("prefer", ""))
+        asked = wanted_annotations(preferences)
+        found = self._fetcher.page(entity, query.fetch, asked)
+        context = f"{call.base}$metadata#{entity.set_name}"
+        return _json({"@odata.context": context, **found}, _applied("", asked, preferences))
 
     def _rows(self, entity: Entity, query: Query) -> list[Row]:
         try:

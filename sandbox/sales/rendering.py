@@ -17,8 +17,10 @@ LOOKUP_NAME = "Microsoft.Dynamics.CRM.lookuplogicalname"
 NAVIGATION = "Microsoft.Dynamics.CRM.associatednavigationproperty"
 TOTAL = "Microsoft.Dynamics.CRM.totalrecordcount"
 TOTAL_EXCEEDED = "Microsoft.Dynamics.CRM.totalrecordcountlimitexceeded"
+PAGING = "Microsoft.Dynamics.CRM.fetchxmlpagingcookie"
+MORE = "Microsoft.Dynamics.CRM.morerecords"
 ETAG = "@odata.etag"
-_ALL = (FORMATTED, LOOKUP_NAME, NAVIGATION, TOTAL, TOTAL_EXCEEDED)
+_ALL = (FORMATTED, LOOKUP_NAME, NAVIGATION, TOTAL, TOTAL_EXCEEDED, PAGING, MORE)
 
 
 def wanted_annotations(prefer: Mapping[str, str]) -> frozenset[str]:

@@ -102,7 +102,7 @@ class SalesService:
         if call.method != "POST":
             raise errors.Refused(405, "0x80060888", f"The action {address.set_name} is called with POST.")
         reader = self._changes.payload_reader(references)
-        made = self._actions.run(address.set_name, call.body, call.headers, reader, tx)
+        made = self._actions.run(address.set_name, call, reader, tx)
         if made is None:
             return Reply(204, {"OData-Version": "4.0"})
         preferences = read_preferences(call.headers.get("prefer", ""))
@@ -136,7 +136,7 @@ class SalesService:
             return self._paths.read(call, entity, self._finder.row(entity, address), address.rest)
         if address.key is not None:
             return self._reader.one(call, entity, address)
-        if self._tracker.is_asked(call) and address.rest in ((), ("$count",)):
+        if address.rest in ((), ("$count",)) and self._tracker.is_asked(call, bool(address.rest)):
             return self._tracker.count(call, entity) if address.rest else self._tracker.many(call, entity)
         if address.rest == ("$count",):
             return self._reader.count(call, entity)

@@ -59,9 +59,12 @@ class Tracker:
         self._ordered: dict[str, _Changes] = {}
 
     @staticmethod
-    def is_asked(call: Call) -> bool:
-        """Whether a read of a set is one of change tracking: by preference, delta token or the cookie of its pages."""
-        if _ASKED in call.headers.get("prefer", "").lower():
+    def is_asked(call: Call, counting: bool) -> bool:
+        """Whether a read of a set is one of change tracking: by preference, delta token or the cookie of its pages.
+
+        A count is one only by its token: there is nothing to track in it.
+        """
+        if not counting and _ASKED in call.headers.get("prefer", "").lower():
             return True
         found = _TOKENS.findall(call.query)
         return any(name == "deltatoken" or 'istracking="True"' in unquote(text) for name, text in found)

@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from sandbox.clock import Clock
 from sandbox.description import Entity, Fields, Wire
 from sandbox.sales import derived, documents, errors, rules
+from sandbox.sales.authors import APPLICATION, Author, author_of
 from sandbox.sales.entities import ON_DELETE
-from sandbox.sales.foundation import BUSINESS_UNIT, USER, organization_id
+from sandbox.sales.foundation import organization_id
 from sandbox.sales.stamps import base_amounts, creation_stamps, drop, put
 from sandbox.store.store import Store, Transaction
 from sandbox.store.table import Row
+from sandbox.web import Call
 
 _OWN = frozenset(
     {
@@ -37,42 +39,27 @@ class Writer:
         entities: Mapping[str, Entity],
         store: Store,
         clock: Clock,
-        user: str = USER,
-        unit: str = BUSINESS_UNIT,
+        author: Author = APPLICATION,
     ) -> None:
         self._entities = entities
         self._store = store
         self._clock = clock
-        self._user = user
-        self._unit = unit
+        self._author = author
 
-    def for_caller(self, headers: Mapping[str, str]) -> Writer:
-        """The writer in the name of the user whom the request impersonates (dataverse sheet, section 2).
-
-        An id that belongs to no user leaves the application user itself (assumed).
-        """
-        users = self._store.tables["systemusers"]
-        legacy, entra = headers.get("mscrmcallerid"), headers.get("callerobjectid")
-        if legacy is None and entra is None:
+    def for_call(self, call: Call) -> Writer:
+        """The writer in the name of the caller, or of the user whom the request impersonates."""
+        author = author_of(self._store, call)
+        if author == self._author:
             return self
-        keys = users.holding("azureactivedirectoryobjectid", entra.lower()) if entra else set()
-        row = users.get(min(keys) if keys else str(legacy).lower())
-        if row is None:
-            return self
-        unit = row.fields.get("_businessunitid_value") or BUSINESS_UNIT
-        return Writer(self._entities, self._store, self._clock, str(row.key), str(unit))
+        return Writer(self._entities, self._store, self._clock, author)
 
     def create(self, tx: Transaction, entity: Entity, given: Fields) -> Row:
         """A new row. `given` may hold the primary key. Raises Refused."""
         key = entity.key_fields[0]
         fields: Fields = {
             **entity.defaults,
-            **creation_stamps(
-                entity, self._clock.stamp(), self._user, self._unit, organization_id(self._store)
-            ),
+            **self._stamps(entity),
         }
-        if self._user != USER and "_createdonbehalfby_value" in entity.fields:
-            fields["_createdonbehalfby_value"] = USER
         fields.update(given)
         fields[key] = given.get(key) or str(uuid.uuid4())
         if given.get("overriddencreatedon"):
@@ -116,17 +103,14 @@ class Writer:
         """A new row with the columns of another one, except its id, times and what `changes` says."""
         fields: Fields = {**row.fields, **changes, entity.key_fields[0]: str(uuid.uuid4())}
         self._touch(entity, fields)
-        fields["createdon"], fields["_createdby_value"] = fields["modifiedon"], self._user
+        fields["createdon"], fields["_createdby_value"] = fields["modifiedon"], self._author.user
         fields["overriddencreatedon"] = fields["importsequencenumber"] = None
         return self._store_row(tx, entity, fields)
 
     def derive(self, tx: Transaction, entity: Entity, source: Row, changes: Fields) -> Row:
         """A new row with the columns that the table shares with that of another row, amounts included."""
         key = entity.key_fields[0]
-        stamps = creation_stamps(
-            entity, self._clock.stamp(), self._user, self._unit, organization_id(self._store)
-        )
-        fields: Fields = {**entity.defaults, **stamps}
+        fields: Fields = {**entity.defaults, **self._stamps(entity)}
         for name, value in source.fields.items():
             if name in entity.fields and name not in _OWN and name != key:
                 fields[name] = value
@@ -182,12 +166,20 @@ class Writer:
                     self._store_row(tx, child, {**referrer.fields, column: None})
         drop(tx, entity.set_name, row.key)
 
+    def _stamps(self, entity: Entity) -> Fields:
+        """What the server writes on a new row."""
+        author, organization = self._author, organization_id(self._store)
+        stamps = creation_stamps(entity, self._clock.stamp(), author.user, author.unit, organization)
+        if author.behalf is not None and "_createdonbehalfby_value" in entity.fields:
+            stamps["_createdonbehalfby_value"] = author.behalf
+        return stamps
+
     def _touch(self, entity: Entity, fields: Fields) -> None:
         fields["modifiedon"] = self._clock.stamp()
         if "_modifiedby_value" in entity.fields:
-            fields["_modifiedby_value"] = self._user
-            if self._user != USER and "_modifiedonbehalfby_value" in entity.fields:
-                fields["_modifiedonbehalfby_value"] = USER
+            fields["_modifiedby_value"] = self._author.user
+            if "_modifiedonbehalfby_value" in entity.fields:
+                fields["_modifiedonbehalfby_value"] = self._author.behalf
 
     def _store_document(self, tx: Transaction, entity: Entity, before: Row | None, fields: Fields) -> Row:
         """Store a row; for a document also its lines and totals, for a line also the totals of its document."""

@@ -42,6 +42,11 @@ SOUND = [
     ("GET", "accounts", "$select=name&$skiptoken=%3Ccookie%20pagenumber=%222%22%20pagingcookie=%22%253ccookie%2520page%253d"
                         "%25221%2522%253e%253c%252fcookie%253e%22%20istracking=%22False%22%20/%3E", None),
     ("GET", "accounts", "$select=name&$deltatoken=919042%2108%2f22%2f2026%2008%3a10%3a44", None),
+    ("GET", "accounts", "fetchXml=<fetch count='2' page='1' paging-cookie='x'><entity name='account'><attribute name='name'/>"
+                        "<filter type='or'><condition attribute='name' operator='like' value='x%25'/><condition "
+                        "attribute='createdon' operator='last-x-days' value='3'/></filter><order attribute='name'/>"
+                        "<link-entity name='contact' from='contactid' to='primarycontactid' alias='c'/></entity></fetch>",
+     None),
     ("GET", "accounts/$count", "$filter=statecode eq 0", None),
     ("GET", f"accounts({ID})", "$select=name&$expand=ownerid,parentaccountid/$ref", None),
     ("GET", f"accounts(accountid={ID})/name/$value", "", None),

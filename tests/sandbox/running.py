@@ -19,8 +19,9 @@ FINOPS = "/data/"
 class Client:
     """One system as one caller sees it: relative paths, JSON bodies."""
 
-    def __init__(self, url: str, root: str, tenant: str):
+    def __init__(self, url: str, root: str, tenant: str, authority: str | None = None):
         self.url, self.root, self.tenant = url, root, tenant
+        self.trust = authority or True
         self.session = requests.Session()
         self.session.headers["Authorization"] = f"Bearer {self.token()}"
 
@@ -32,7 +33,9 @@ class Client:
             "scope": f"{self.url}/.default",
         }
         form.update(changes)
-        return requests.post(f"{self.url}/{self.tenant}/oauth2/v2.0/token", data=form, timeout=10)
+        return requests.post(
+            f"{self.url}/{self.tenant}/oauth2/v2.0/token", data=form, timeout=10, verify=self.trust
+        )
 
     def token(self) -> str:
         return self.ask_token().json()["access_token"]
@@ -44,7 +47,7 @@ class Client:
         if body is not None:
             data = json.dumps(body).encode()
             named.setdefault("Content-Type", "application/json")
-        return self.session.request(method, url, data=data, headers=named, timeout=30)
+        return self.session.request(method, url, data=data, headers=named, timeout=30, verify=self.trust)
 
     def get(self, path, **headers):
         return self.call("GET", path, **headers)
@@ -86,7 +89,14 @@ class Client:
             data=body.encode(),
             headers={"Content-Type": "multipart/mixed; boundary=batch_x", **named},
             timeout=60,
+            verify=self.trust,
         )
+
+    def spoil(self, *rules) -> list[dict]:
+        """Set fault rules in place of those that stand."""
+        answer = self.admin("PUT", "faults", list(rules))
+        assert answer.status_code == 201, answer.text
+        return answer.json()["rules"]
 
     def admin(self, method, path, body=None):
         return requests.request(
@@ -95,6 +105,7 @@ class Client:
             data=None if body is None else json.dumps(body).encode(),
             headers={"X-Sandbox-Admin": ADMIN},
             timeout=30,
+            verify=self.trust,
         )
 
 
@@ -121,8 +132,9 @@ class Sandbox:
             assert time.monotonic() < deadline, "the sandbox did not start"
             time.sleep(0.02)
         self.card = json.loads(card.read_text())
-        self.sales = Client(self.card["sales_url"], SALES, self.card["tenant_id"])
-        self.finops = Client(self.card["finops_url"], FINOPS, self.card["tenant_id"])
+        tenant, authority = self.card["tenant_id"], self.card.get("ca_file")
+        self.sales = Client(self.card["sales_url"], SALES, tenant, authority)
+        self.finops = Client(self.card["finops_url"], FINOPS, tenant, authority)
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)

@@ -1,8 +1,12 @@
+import contextlib
 import subprocess
 import sys
 
 import pytest
 
+from sandbox.sales.entities import sales_entities
+from sandbox.sales.stamps import drop, put
+from sandbox.store.store import Store
 from tests.sandbox.running import ROOT, Sandbox, batch, part
 
 
@@ -119,3 +123,45 @@ def test_a_signal_ends_it_cleanly(sandbox):
     assert not (sandbox.home / "sandbox.json").exists()
     sandbox.start()
     assert len(sandbox.sales.rows("accounts")) == 1
+
+
+@pytest.fixture
+def opened(tmp_path):
+    """Opens the store of Sales in one folder anew, as a restart does."""
+    return lambda: Store(sales_entities().values(), tmp_path / "store")
+
+
+def test_versions_of_deletions_survive_restarts_and_snapshots(opened):
+    store = opened()
+    with store.transaction() as tx:
+        for key in ("a", "b"):
+            put(tx, "accounts", {"accountid": key})
+        drop(tx, "accounts", "a")
+    told = dict(store.tables["accounts"].deleted)
+    assert list(told) == ["a"]
+    store.close()
+    for _ in range(2):
+        store = opened()
+        assert store.tables["accounts"].deleted == told
+        store.snapshot()
+        store.close()
+
+
+def test_a_deletion_that_was_undone_or_made_good_is_not_told(opened):
+    store = opened()
+    with store.transaction() as tx:
+        put(tx, "accounts", {"accountid": "a"})
+        drop(tx, "accounts", "a")
+    told = dict(store.tables["accounts"].deleted)
+    with contextlib.suppress(KeyError), store.transaction() as tx:
+        put(tx, "accounts", {"accountid": "a"})
+        put(tx, "accounts", {"accountid": "b"})
+        drop(tx, "accounts", "b")
+        drop(tx, "accounts", "a")
+        raise KeyError
+    assert store.tables["accounts"].deleted == told
+    with store.transaction() as tx:
+        put(tx, "accounts", {"accountid": "a"})
+    assert store.tables["accounts"].deleted == {}
+    store.close()
+    assert opened().tables["accounts"].deleted == {}

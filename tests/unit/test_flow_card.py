@@ -55,6 +55,16 @@ def test_a_card_becomes_facts_and_its_select_comes_from_the_sources(project):
         ("purpose: Move things.", "purpose: Move things.\nwhen: never", "'when' is not known"),
         ("key: [id], strategy", "key: id, strategy", "'key' is a list"),
         ("strategy: window, changed_at: changed", "strategy: window", "needs 'changed_at'"),
+        ("strategy: window, changed_at: changed", "strategy: delta", "needs 'changed_at' too"),
+        ("strategy: window", "filter: a eq 1, strategy: delta", "takes no 'filter'"),
+        ("key: [id], strategy: window", "key: [id, label], strategy: delta", "one key field"),
+        (
+            "system: sales, entity: things, key: [id], strategy: window",
+            "system: finops, entity: things, key: [id], strategy: delta",
+            "is for tables of sales",
+        ),
+        ("overlap: 2m", "expires: soon", "'expires' is a duration such as"),
+        ("key: [id]}", "key: [id], bulk: 1}", "'bulk' is true or false"),
         ("overlap: 2m", "overlap: soon", "'overlap' is a duration such as"),
         ("system: sales", "system: crm", "system 'crm' is unknown"),
         (

@@ -21,6 +21,7 @@ from prospect_to_cash.errors import Expired, P2CError, Refused
 
 _NO_RECORD = {"0x80040217", "0x80060891"}
 _TAKEN = {"0x80040237", "0x80060892", "0x80040333", "0x80043b08"}
+_ASKING = 20.0  # seconds of a write's time that may go into finding out how to write
 _EXPIRED = "0x80044352"
 _NOT_TRACKED = "0x80072491"
 _SQL = "0x80044150"
@@ -112,6 +113,7 @@ class DataverseClient(SystemClient):
 
     def _rows(self, path: str, seconds: float) -> list[dict[str, object]] | None:
         """The rows behind a path, asked once; None when they are not to be had."""
+        seconds = min(seconds, _ASKING)
         ends = time.monotonic() + seconds
         try:
             self.clock.wait(seconds)

@@ -158,21 +158,27 @@ class SystemClient(ABC):
         if not track:
             options |= self.read_options(orderby, filter)
         path = f"{literals.record_path(entity)}?{literals.query(options)}"
-        yield from self.follow(path, entity, page_size, track)
+        yield from self._along(path, entity, page_size, track, read_page)
 
     def follow(
         self, link: str, what: str, page_size: int | None = None, track: bool = False
     ) -> Iterator[Page]:
-        """The page behind a link of the server and all that follow it; every page is asked for in the same way.
+        """The page behind a link of the server, of records or of changes, and all that follow it."""
+        yield from self._along(link, what, page_size, track, read_changes)
 
-        Links come back absolute. Raises Unavailable when the pages lead in a circle or nowhere.
+    def _along(
+        self, link: str, what: str, page_size: int | None, track: bool, read: Callable[[Reply], Page]
+    ) -> Iterator[Page]:
+        """A page and all that follow it, each asked for in the same way, with absolute links.
+
+        Raises Unavailable when the pages lead in a circle or nowhere.
         """
         wishes = ["odata.track-changes"] * track + [f"odata.maxpagesize={page_size}"] * bool(page_size)
         headers = {"Prefer": ",".join(wishes)} if wishes else {}
         following: str | None = self._own_url(link)
         circle = Circle(self.host, what, following or "")
         while following:
-            page = self.get(following, read_page, headers, what)
+            page = self.get(following, read, headers, what)
             page = with_absolute_links(page, following, self.api_root)
             circle.check(page)
             yield page
@@ -308,5 +314,10 @@ class SystemClient(ABC):
 
 
 def read_page(reply: Reply) -> Page:
+    """The page in an answer. Raises Garbled."""
+    return Page.read(reply.body, reply.started_at, request_id_of(reply.headers))
+
+
+def read_changes(reply: Reply) -> Page:
     """The page in an answer, deletions told apart. Raises Garbled."""
-    return told_apart(Page.read(reply.body, reply.started_at, request_id_of(reply.headers)))
+    return told_apart(read_page(reply))

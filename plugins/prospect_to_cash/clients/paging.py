@@ -6,8 +6,8 @@ from urllib.parse import urljoin
 from prospect_to_cash.clients.pages import Page
 from prospect_to_cash.errors import Unavailable
 
-EMPTY_PAGES = 1000
-"""So many pages without a row, one after the other, are no collection any more."""
+BARREN_PAGES = 500
+"""So many pages, one after the other, that are empty or say the same as the one before are no collection any more."""
 
 
 def absolute(link: str, request: str, api_root: str) -> str:
@@ -34,7 +34,7 @@ class Circle:
         self._where = f"{host}, reading {what}"
         self._links = {hash(first)}
         self._last: list[bytes] = []
-        self._empty = 0
+        self._barren = 0
 
     def check(self, page: Page) -> None:
         """Raises Unavailable at the latest at the page that repeats another one."""
@@ -45,9 +45,7 @@ class Circle:
                 f"{self._where}: a page names one that was read before as the one that follows it."
             )
         self._links.add(hash(page.next_link))
-        if page.rows and page.rows == self._last:
-            raise Unavailable(f"{self._where}: the same page comes again under another link.")
+        self._barren = self._barren + 1 if page.rows == self._last and not page.deleted else 0
         self._last = page.rows
-        self._empty = 0 if page.rows or page.deleted else self._empty + 1
-        if self._empty >= EMPTY_PAGES:
-            raise Unavailable(f"{self._where}: {EMPTY_PAGES} pages without a record, and no end.")
+        if self._barren >= BARREN_PAGES:
+            raise Unavailable(f"{self._where}: {BARREN_PAGES} pages without a new record, and no end.")

@@ -11,6 +11,7 @@ from typing import Any
 
 from sandbox.finops.package import jobs
 from sandbox.finops.package.jobs import Job, Jobs
+from sandbox.finops.package.projects import IMPORT
 
 ENQUEUED, DEQUEUED, ACKED = "Enqueued", "Dequeued", "Acked"
 PREPROCESSING, PROCESSING, PROCESSED = "Preprocessing", "Processing", "Processed"
@@ -44,6 +45,6 @@ class Message:
             return DEQUEUED
         if self.log and self.job is None:
             return PREPROCESSING_ERROR
-        if self.job is None or self.blob or self.job.operation != "Import":
+        if self.job is None or self.blob or self.job.operation != IMPORT:
             return ENQUEUED
         return _STATES.get(known.state(self.job), WITH_ERRORS)

@@ -31,12 +31,11 @@ class _Refused(Exception):
 
 
 class Connector:
-    """The recurring integrations of one environment; `client_id` is the application that calls."""
+    """The recurring integrations of one environment."""
 
-    def __init__(self, management: DataManagement, queue: Queue, client_id: str) -> None:
+    def __init__(self, management: DataManagement, queue: Queue) -> None:
         self._management = management
         self._queue = queue
-        self._client_id = client_id
         self._handlers: Mapping[tuple[str, str], tuple[str, Callable[[Activity, Call], Reply]]] = {
             ("POST", "enqueue"): (IMPORT, self._enqueue),
             ("GET", "dequeue"): (EXPORT, self._dequeue),
@@ -54,19 +53,19 @@ class Connector:
             return _message(404, f"No HTTP resource was found that matches '{call.method} {call.path}'.")
         direction, handler = found
         try:
-            return handler(self._activity(unquote(rest.strip("/")), direction), call)
+            return handler(self._activity(unquote(rest.strip("/")), direction, call.client_id), call)
         except _Refused as refusal:
             return _message(refusal.status, refusal.message)
         except ManagementError as error:
-            return _message(500, str(error))
+            return _message(400, str(error))
 
-    def _activity(self, text: str, direction: str) -> Activity:
+    def _activity(self, text: str, direction: str, client_id: str) -> Activity:
         activity = self._queue.activities.get(plain_id(text))
         if activity is None:
             raise _Refused(404, f"Activity {text} does not exist.")
         if not activity.enabled:
             raise _Refused(403, f"Activity {text} is not enabled.")
-        if self._client_id not in activity.clients:
+        if client_id not in activity.clients:
             raise _Refused(403, f"The application is not in the authorization policy of activity {text}.")
         if direction not in ("", activity.direction):
             raise _Refused(400, f"Activity {text} does not {direction.lower()}.")

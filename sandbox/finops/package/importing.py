@@ -47,6 +47,8 @@ def open_package(content: bytes, entities: Mapping[str, Entity], switches: Switc
     for entity in manifest.entities:
         if fold(entity.label) not in labels:
             raise PackageError(absent(entity.label))
+        if labels[fold(entity.label)].read_only:
+            raise PackageError(f"Entity {entity.label} is read-only and takes no import.")
         if not entity.disabled:
             check_format(entity.source_format, entity.label)
             if entity.file not in files:

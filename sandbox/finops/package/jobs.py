@@ -103,9 +103,6 @@ class Jobs:
         self._waiting.append((job, work))
         self.kick()
 
-    def add_finished(self, job: Job) -> None:
-        self._jobs[job.id] = job
-
     def find(self, execution_id: str) -> Job | None:
         return self._jobs.get(execution_id)
 

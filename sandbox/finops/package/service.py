@@ -43,7 +43,7 @@ class PackageService:
         self.management = DataManagement(entities, store, clock, default_company, switches, upsert)
         self.management.projects.lay_foundation()
         self._queue = Queue(self.management, clock, ready(client_id))
-        self._connector = connector.Connector(self.management, self._queue, client_id)
+        self._connector = connector.Connector(self.management, self._queue)
         self._actions = Actions(self.management, self._queue)
         self._activities = ActivityAdministration(self._queue, self.management.jobs, client_id)
         self._administration = Administration(self.management)

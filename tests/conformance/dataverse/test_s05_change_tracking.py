@@ -412,3 +412,9 @@ def test_s05_4_lines_told_after_their_document_changed(sales, catalog):
 def test_s05_3_words_of_the_protocol_in_a_filter_do_not_make_a_delta_request(sales):
     for text in ("deltatoken", "$deltatoken=1", 'istracking="True"'):
         assert sales.rows(f"accounts?$filter=name eq '{text}'") == []
+
+
+def test_s05_6_a_count_without_a_token_is_an_ordinary_one(sales):
+    make(sales)
+    plain = sales.get("accounts/$count")
+    assert sales.get("accounts/$count", Prefer=TRACK).content == plain.content

@@ -548,3 +548,21 @@ def test_s09_state_and_status_are_set_together(sales):
     row = account(sales)
     assert sales.patch(path_of(row), {"statecode": 1, "statuscode": 2}).status_code == 204
     assert error(sales.patch(path_of(row), {"statecode": 0, "statuscode": 2})) == (400, "0x80048408")
+
+
+def test_s01_each_client_writes_as_its_own_application_user(tmp_path):
+    sandbox = Sandbox(tmp_path / "home", SANDBOX_CLIENTS="other=other-secret")
+    try:
+        sales = sandbox.sales
+        mine = sales.create("accounts", {"name": "A"})
+        token = sales.ask_token(client_id="other", client_secret="other-secret").json()["access_token"]
+        other = {"Authorization": f"Bearer {token}", "Prefer": REPRESENTATION}
+        theirs = sales.post("accounts", {"name": "B"}, **other).json()
+        user = sales.get("WhoAmI", **other).json()["UserId"]
+        assert mine["_createdby_value"] == sales.get("WhoAmI").json()["UserId"] != user
+        assert (theirs["_createdby_value"], theirs["_modifiedby_value"], theirs["_ownerid_value"]) == (
+            user,
+        ) * 3
+        assert theirs["_createdonbehalfby_value"] is None
+    finally:
+        sandbox.kill()

@@ -198,3 +198,18 @@ def finish(connection):
     connection.sendall(b'{"name":"A"}')
     assert connection.recv(1000).startswith(b"HTTP/1.1 204")
     connection.close()
+
+
+def test_s07_limits_are_those_of_a_web_server_and_the_affinity_cookie_keeps_one(tmp_path):
+    with protected(tmp_path / "home", "--limit-requests", "3", "--web-servers", "2") as sales:
+        assert [sales.get("WhoAmI").status_code for _ in range(4)] == [200, 200, 200, 429]
+        assert sales.session.cookies.get("ARRAffinity") == "0"
+        found = []
+        for _ in range(4):
+            sales.session.cookies.clear()
+            found.append(sales.get("WhoAmI").status_code)
+        assert sorted(found) == [200, 200, 429, 429]
+
+
+def test_s07_a_single_server_sets_no_cookie(sales):
+    assert "Set-Cookie" not in sales.get("WhoAmI").headers

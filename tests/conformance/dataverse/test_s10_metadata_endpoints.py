@@ -99,7 +99,7 @@ def test_s10_ids_of_metadata_are_the_same_in_every_run(sales, tmp_path):
 
 @pytest.mark.parametrize(
     ("path", "status"),
-    [("EntityDefinitions(LogicalName='nosuch')", 404), (f"EntityDefinitions({uuid.uuid4()})", 404),
+    [("EntityDefinitions(LogicalName='nosuch')", 404), (f"EntityDefinitions({uuid.UUID(int=7)})", 404),
      (f"{ACCOUNT}/Attributes(LogicalName='nosuch')", 404), (f"{ACCOUNT}/Nosuch", 404),
      (f"{ACCOUNT}/Attributes/Microsoft.Dynamics.CRM.NosuchMetadata(LogicalName='x')", 404),
      ("EntityDefinitions('account')", 400), ("EntityDefinitions(LogicalName=account)", 400),

@@ -221,3 +221,14 @@ def test_s02_keys_with_encoded_characters_are_addressed(stocked):
     path = f"CustomersV3(dataAreaId='usmf',CustomerAccount='{encoded}')"
     assert stocked.get(path).json()["CustomerAccount"] == row["CustomerAccount"]
     assert stocked.get(customer_path(customer(CustomerAccount="A"))).status_code == 404
+
+
+def test_s02_custom_json_services_are_listed_and_run(stocked):
+    root = f"{stocked.url}/api/services"
+    assert stocked.get(root).json() == {"ServiceGroups": [{"Name": "UserSessionService"}]}
+    service = f"{root}/UserSessionService/AifUserSessionService"
+    assert stocked.get(service).json() == {"Operations": [{"Name": "GetUserSessionInfo"}]}
+    answer = stocked.post(f"{service}/GetUserSessionInfo", {})
+    assert (answer.json()["Company"], answer.json()["AXLanguage"]) == ("usmf", "en-us")
+    assert stocked.get(f"{service}/GetUserSessionInfo").status_code == 405
+    assert stocked.post(f"{service}/NoSuch", {}).status_code == 404

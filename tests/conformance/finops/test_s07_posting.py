@@ -14,7 +14,9 @@ from tests.conformance.finops.ordering import (
     post_step,
     sentence,
 )
-from tests.sandbox.quoting import set_up
+from tests.sandbox.quoting import header as quotation
+from tests.sandbox.quoting import line as quotation_line
+from tests.sandbox.quoting import path, set_up
 
 HEADERS = "ExternallyMaintainedCustomerSalesInvoiceHeaders"
 LINES = "ExternallyMaintainedCustomerSalesInvoiceLines"
@@ -253,11 +255,26 @@ def test_s07_an_order_without_lines_cannot_be_posted(stocked):
 
 
 def test_s07_a_quotation_gets_its_status_from_people(stocked):
-    from tests.sandbox.quoting import header as quotation
-    from tests.sandbox.quoting import path
-
     row = stocked.create("CDSSalesQuotationHeaders", quotation())
     assert stocked.patch(path(row), {"SalesQuotationStatus": "Sent"}).status_code == 400
     key = {name: row[name] for name in ("dataAreaId", "SalesQuotationNumber")}
     assert stocked.admin("POST", "finops/quotation-status", {**key, "status": "Sent"}).status_code == 200
     assert stocked.get(path(row)).json()["SalesQuotationStatus"] == "Sent"
+
+
+def test_s07_an_order_comes_of_a_confirmed_quotation(stocked):
+    row = stocked.create("CDSSalesQuotationHeaders", quotation())
+    stocked.create("CDSSalesQuotationLines", quotation_line(row, SalesPrice=7))
+    key = {name: row[name] for name in ("dataAreaId", "SalesQuotationNumber")}
+    answer = stocked.admin("POST", "finops/quotation-status", {**key, "status": "Confirmed"})
+    assert answer.status_code == 200, answer.text
+    made = stocked.get(f"{path(row)}?$expand=CDSSalesOrderHeader").json()["CDSSalesOrderHeader"]
+    assert [order["SalesOrderNumber"] for order in made] == [answer.json()["SalesOrderNumber"]]
+    assert made[0]["OrderingCustomerAccountNumber"] == "K1"
+    (made_line,) = stocked.rows(f"{order_path(made[0])}/CDSSalesOrderLines")
+    assert (made_line["ProductNumber"], made_line["OrderedSalesQuantity"], made_line["LineAmount"]) == (
+        "P1",
+        2,
+        14,
+    )
+    assert stocked.patch(path(row), {"LanguageId": "de"}).status_code == 400

@@ -65,6 +65,12 @@ def test_s10_the_blob_url_is_in_the_callers_scheme_and_host(dmf):
     assert dmf.write_url().startswith(dmf.client.url + "/")
 
 
+def test_s10_the_blob_url_is_https_behind_https(dmf):
+    path = "DataManagementDefinitionGroups/Microsoft.Dynamics.DataEntities.GetAzureWriteUrl"
+    answer = dmf.client.post(path, {"uniqueFileName": "x"}, X_Forwarded_Proto="https")
+    assert json.loads(answer.json()["value"])["BlobUrl"].startswith("https://")
+
+
 def test_s10_a_put_of_a_block_blob_without_authorization_is_201(dmf):
     assert requests.put(dmf.write_url(), data=b"x", headers=BLOCK, timeout=10).status_code == 201
 

@@ -278,6 +278,11 @@ def test_s10_entities_of_a_package_are_named_by_label(dmf, label):
     assert f"Entity {label} does not exist in the target environment" in refusal(dmf, content)
 
 
+def test_s10_entities_that_are_read_only_take_no_import(dmf):
+    content = package("Sales invoice headers V2", ("INVOICENUMBER",), ("1",))
+    assert "read-only" in refusal(dmf, content)
+
+
 def test_s10_composite_entities_are_refused_with_a_sentence(dmf):
     assert "composite entity" in refusal(dmf, package("Sales orders composite V4", CUSTOMER, customer("A")))
 

@@ -1,8 +1,22 @@
 """Section 10 of the F&O sheet: rows of an import fail one by one, at staging or in the target."""
 
 import pytest
+import requests
 
-from tests.conformance.finops.packing import CUSTOMER, customer, files_at, package, rows_of, sentence, unique
+from tests.conformance.finops.packing import (
+    CUSTOMER,
+    customer,
+    entity,
+    files_at,
+    header,
+    manifest,
+    package,
+    rows_of,
+    sentence,
+    table,
+    unique,
+    zipped,
+)
 
 CREDIT = (*CUSTOMER, "CREDITLIMIT", "ONHOLDSTATUS", "CUSTOMERREBATEGROUPID")
 
@@ -71,8 +85,6 @@ def test_s10_the_staging_error_file_holds_the_records_that_were_lost(dmf, mixed)
 
 
 def files_text(url):
-    import requests
-
     answer = requests.get(url, timeout=10)
     assert answer.status_code == 200
     return answer.content
@@ -178,28 +190,32 @@ def test_s10_blank_values_clear_a_field(dmf):
     assert row["NameAlias"] == ""
 
 
-def test_s10_an_entity_that_fails_stops_its_unit_when_told(dmf):
-    from tests.conformance.finops.packing import entity, header, manifest, table, zipped
-
-    account = unique("A")
+@pytest.mark.parametrize(
+    ("flag", "level", "second"),
+    [
+        ("FailExecutionUnitOnError", 2, "Canceled"),
+        ("FailLevelOnError", 1, "Canceled"),
+        ("FailLevelOnError", 2, "Succeeded"),
+        ("Disable", 1, None),
+    ],
+)
+def test_s10_an_entity_that_fails_stops_its_unit_or_its_level_when_told(dmf, flag, level, second):
     groups = ("CUSTOMERGROUPID", "DESCRIPTION")
     files = {
         "Manifest.xml": manifest(
-            entity("Customer groups", "g.csv", groups, FailExecutionUnitOnError="true"),
-            entity("Customers V3", "c.csv", CUSTOMER, SequenceInLevel=2),
+            entity("Customer groups", "g.csv", groups, **{flag: "true"}),
+            entity("Customers V3", "c.csv", CUSTOMER, SequenceInLevel=2, LevelInExecutionUnit=level),
         ),
         "PackageHeader.xml": header(),
         "g.csv": table(groups, ("far too long a group", "x")),
-        "c.csv": table(CUSTOMER, customer(account)),
+        "c.csv": table(CUSTOMER, customer(unique("A"))),
     }
     execution, _ = dmf.import_package(zipped(files))
     states = dmf.call("GetEntityExecutionSummaryStatusList", executionId=execution)
-    assert [e["Status"] for e in states] == ["Failed", "Canceled"]
+    assert [e["Status"] for e in states] == (["Failed", second] if second else ["Succeeded"])
 
 
 def test_s10_entities_are_run_in_the_order_of_the_manifest_and_not_of_the_list(dmf):
-    from tests.conformance.finops.packing import entity, header, manifest, table, zipped
-
     account, group = unique("A"), unique("G")[-9:]
     groups = ("CUSTOMERGROUPID", "DESCRIPTION")
     files = {

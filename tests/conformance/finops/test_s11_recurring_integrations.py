@@ -1,13 +1,17 @@
 """Section 11 of the F&O sheet: the recurring integrations API."""
 
+import io
 import json
 import time
 import uuid
+import zipfile
 from urllib.parse import quote
 
 import pytest
+import requests
 
 from tests.conformance.finops.packing import CUSTOMER, customer, package, rows_of, table, unique
+from tests.sandbox.running import Sandbox
 
 STATES = {
     "Enqueued", "Dequeued", "Acked", "Preprocessing", "Processing", "Processed", "PreProcessingError",
@@ -156,8 +160,6 @@ def test_s11_the_external_identifier_is_kept(dmf, connector, packages):
 
 
 def test_s11_enqueue_needs_a_token(connector, packages):
-    import requests
-
     url = f"{connector.client.url}/api/connector/enqueue/{packages}"
     assert requests.post(url, data=b"x", timeout=10).status_code == 401
 
@@ -167,6 +169,22 @@ def test_s11_the_client_must_be_in_the_authorization_policy(connector):
     assert connector.ask("POST", "enqueue", activity, body=b"x").status_code == 403
 
 
+def test_s11_the_policy_is_about_the_client_that_calls(tmp_path):
+    sandbox = Sandbox(tmp_path, SANDBOX_CLIENTS="reader=reader-secret")
+    try:
+        client = sandbox.finops
+        client.create("LegalEntities", {"LegalEntityId": "usmf"})
+        statuses = []
+        for name, secret in (("sandbox", "sandbox-secret"), ("reader", "reader-secret")):
+            token = client.ask_token(client_id=name, client_secret=secret).json()["access_token"]
+            url = f"{client.url}/api/connector/dequeue/00000000-0000-4000-8000-0000000000a2"
+            answer = requests.get(url, headers={"Authorization": f"Bearer {token}"}, timeout=10)
+            statuses.append(answer.status_code)
+    finally:
+        sandbox.kill()
+    assert statuses == [204, 403]
+
+
 def test_s11_an_activity_that_is_not_enabled_takes_nothing(connector):
     activity = connector.declare(direction="Import", project="p", enabled=False)
     assert connector.ask("POST", "enqueue", activity, body=b"x").status_code == 403
@@ -174,6 +192,11 @@ def test_s11_an_activity_that_is_not_enabled_takes_nothing(connector):
 
 def test_s11_an_unknown_activity_is_not_found(connector):
     assert connector.dequeue(str(uuid.uuid4())).status_code == 404
+
+
+def test_s11_an_export_whose_project_is_gone_is_refused(connector):
+    activity = connector.declare(direction="Export", project="nothing", every_seconds=60)
+    assert connector.dequeue(activity).status_code == 400
 
 
 def test_s11_an_activity_has_one_direction(connector, packages):
@@ -194,11 +217,6 @@ def test_s11_dequeue_answers_correlation_receipt_and_location(connector):
 
 
 def test_s11_the_location_is_http_and_got_with_the_bearer_token(connector):
-    import io
-    import zipfile
-
-    import requests
-
     _, response = connector.export()
     url = response["DownloadLocation"]
     assert url.startswith("http://")
@@ -207,6 +225,17 @@ def test_s11_the_location_is_http_and_got_with_the_bearer_token(connector):
     assert answer.status_code == 200
     with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
         assert rows_of(archive.read("Customers V3.csv"))
+
+
+def test_s11_the_location_is_http_even_behind_https(connector):
+    activity = connector.declare(direction="Export", project="Export Currencies")
+    connector.dmf.admin("POST", f"activities/{activity}/run")
+    connector.first(activity)
+    connector.dmf.admin("POST", f"activities/{activity}/run")
+    deadline = time.monotonic() + 30
+    while (answer := connector.ask("GET", "dequeue", activity, X_Forwarded_Proto="https")).status_code == 204:
+        assert time.monotonic() < deadline
+    assert answer.json()["DownloadLocation"].startswith("http://")
 
 
 def test_s11_ack_with_the_exact_response_takes_the_message_out(connector, clock):

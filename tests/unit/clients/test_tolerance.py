@@ -60,6 +60,18 @@ def test_the_page_size_is_the_servers_choice_and_empty_pages_are_pages(server, s
     assert names(sales, page_size=2) == [1, 2, 3, 4]
 
 
+@pytest.mark.parametrize("numbers", [(), (1,)])
+def test_pages_that_bring_nothing_new_end_however_their_links_differ(server, sales, numbers, monkeypatch):
+    monkeypatch.setattr("prospect_to_cash.clients.paging.BARREN_PAGES", 20)
+
+    def answer(handler):
+        return 200, page(*numbers, **{"@odata.nextLink": f"accounts?p={len(server.seen)}"}), {}
+
+    server.answer(ACCOUNTS, answer)
+    with pytest.raises(P2CError, match="no end"):
+        names(sales)
+
+
 def test_every_page_is_asked_for_with_the_same_wishes(server, sales):
     server.answer(ACCOUNTS, (200, page(1, **{"@odata.nextLink": "accounts?p=2"}), {}), (200, page(2), {}))
     list(sales.pages("accounts", ["n"], page_size=7, track=True))

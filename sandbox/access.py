@@ -1,0 +1,73 @@
+"""The settings of how callers reach the sandbox: TLS, names behind a proxy, clients, compression."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sandbox.identity.clients import Client, read_clients
+from sandbox.web import Transport
+
+_TRUE = ("1", "true", "yes", "on")
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """`tls` serves HTTPS in place of HTTP, with `tls_files` or a certificate of the sandbox's own. `urls` are
+    further root URLs per system, as callers know them through a proxy. `lenient_slashes` lets F&O take
+    tokens whose audience ends in a slash. `identity_header` is the secret of the App Service form of
+    managed identities; without one the client's secret stands in."""
+
+    tls: bool = False
+    tls_files: tuple[Path, Path] | None = None
+    urls: tuple[tuple[str, str], ...] = ()
+    certificate: Path | None = None
+    more_clients: tuple[Client, ...] = ()
+    strangers: tuple[str, ...] = ()
+    lenient_slashes: bool = False
+    identity_header: str = ""
+    transport: Transport = field(default_factory=Transport)
+
+
+def read_access(environment: Mapping[str, str]) -> Access:
+    """Access settings from SANDBOX_* variables. Raises ValueError."""
+    files = [environment.get(name, "") for name in ("SANDBOX_TLS_CERT", "SANDBOX_TLS_KEY")]
+    if any(files) and not all(files):
+        raise ValueError("SANDBOX_TLS_CERT and SANDBOX_TLS_KEY belong together: set both or none.")
+    strangers = tuple(filter(None, environment.get("SANDBOX_CLIENTS_WITHOUT_USER", "").split(",")))
+    try:
+        clients = read_clients(environment.get("SANDBOX_CLIENTS", ""), strangers)
+    except ValueError as error:
+        raise ValueError(f"SANDBOX_CLIENTS: {error}") from None
+    return Access(
+        tls=_true(environment, "SANDBOX_TLS") or all(files),
+        tls_files=(Path(files[0]), Path(files[1])) if all(files) else None,
+        urls=tuple(_urls(environment)),
+        certificate=_certificate(environment.get("SANDBOX_CLIENT_CERTIFICATE", "")),
+        more_clients=clients,
+        strangers=strangers,
+        lenient_slashes=_true(environment, "SANDBOX_LENIENT_SLASHES"),
+        identity_header=environment.get("SANDBOX_IDENTITY_HEADER", ""),
+        transport=Transport(zipped=_true(environment, "SANDBOX_GZIP")),
+    )
+
+
+def _urls(environment: Mapping[str, str]) -> list[tuple[str, str]]:
+    found = []
+    for system, name in (("sales", "SANDBOX_SALES_URL"), ("finops", "SANDBOX_FINOPS_URL")):
+        for url in filter(None, environment.get(name, "").split(",")):
+            if not url.startswith(("http://", "https://")):
+                raise ValueError(f"{name} is '{url}': write a root URL such as https://sales.example.")
+            found.append((system, url.rstrip("/")))
+    return found
+
+
+def _certificate(text: str) -> Path | None:
+    if text and not Path(text).is_file():
+        raise ValueError(f"SANDBOX_CLIENT_CERTIFICATE: there is no file {text}; name a PEM certificate.")
+    return Path(text) if text else None
+
+
+def _true(environment: Mapping[str, str], name: str) -> bool:
+    return environment.get(name, "").strip().lower() in _TRUE

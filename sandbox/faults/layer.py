@@ -1,0 +1,118 @@
+"""The way of a request through the rules that are set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from email.utils import format_datetime
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from sandbox.clock import Clock
+from sandbox.faults.board import FaultBoard
+from sandbox.faults.exchange import Delivery, Exchange
+from sandbox.faults.rules import Rule
+from sandbox.faults.sending import SpoiledResponse
+from sandbox.request_log import RequestLog
+from sandbox.tokens import TokenDesk
+from sandbox.web import Arrived, Call, Produce, Reply, arrived, root_of
+
+
+class FaultLayer:
+    """Applies one system's rules to requests and to parts of batches."""
+
+    def __init__(
+        self,
+        system: str,
+        board: FaultBoard,
+        desk: TokenDesk,
+        log: RequestLog,
+        clock: Clock,
+        type_of: Callable[[str], str],
+    ) -> None:
+        self._system = system
+        self._board = board
+        self._desk = desk
+        self._log = log
+        self._clock = clock
+        self._type_of = type_of
+
+    @property
+    def any_set(self) -> bool:
+        return self._board.any_set
+
+    async def carry(self, request: Request, body: bytes, produce: Produce) -> Response:
+        """Answer a request; `produce` asks the service and logs what it answered."""
+        exchange = self._exchange(request, body)
+        rules = self._board.struck(exchange)
+        exchange.arrived.faults = tuple(name for rule in rules for name in rule.names)
+        reply = _instead(rules, exchange)
+        if reply is None:
+            self._board.current = exchange.arrived
+            reply = produce(exchange.arrived)
+            self._board.current = None
+            reply = _spoiled(rules, exchange, reply)
+        else:
+            came = exchange.arrived
+            self._log.add(came.method, came.path, came.query, reply.status, faults=came.faults)
+        delivery = Delivery()
+        for rule in rules:
+            for effect in rule.effects:
+                effect.deliver(delivery)
+        return SpoiledResponse(reply, {**reply.headers, "Date": self._clock.http_date()}, delivery)
+
+    def part(self, call: Call, operate: Callable[[], Reply]) -> Reply:
+        """Answer one part of a batch; `operate` asks the service."""
+        came = Arrived(call.method, call.path, call.query)
+        exchange = Exchange(
+            self._system,
+            call.root,
+            call.body,
+            came,
+            self._desk,
+            "bearer",
+            self._http_date,
+            self._type_of,
+            True,
+        )
+        rules = self._board.struck(exchange)
+        if not rules:
+            return operate()
+        if self._board.current is not None:
+            self._board.current.faults += tuple(name for rule in rules for name in rule.names)
+        reply = _instead(rules, exchange)
+        if reply is None:
+            call.query = came.query
+            reply = _spoiled(rules, exchange, operate())
+        return reply
+
+    def _exchange(self, request: Request, body: bytes) -> Exchange:
+        authorization = request.headers.get("authorization", "")
+        return Exchange(
+            self._system, root_of(request), body, arrived(request), self._desk, authorization,
+            self._http_date, self._type_of,
+        )  # fmt: skip
+
+    def _http_date(self, seconds: float) -> str:
+        later = self._clock.now().replace(microsecond=0) + timedelta(seconds=seconds)
+        return format_datetime(later, usegmt=True)
+
+
+def _instead(rules: list[Rule], exchange: Exchange) -> Reply | None:
+    for rule in rules:
+        for effect in rule.effects:
+            reply = effect.before(exchange)
+            if reply is not None:
+                return reply
+    return None
+
+
+def _spoiled(rules: list[Rule], exchange: Exchange, reply: Reply) -> Reply:
+    """The answer after all effects; they get a copy, because a service may keep its own."""
+    reply = replace(reply, headers=dict(reply.headers))
+    for rule in rules:
+        for effect in rule.effects:
+            reply = effect.after(exchange, reply)
+    return reply

@@ -1,0 +1,1 @@
+"""What stands in for Microsoft Entra: registered clients, tokens, discovery, managed identities."""
