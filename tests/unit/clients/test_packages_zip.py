@@ -68,6 +68,7 @@ OUTSIDE = '<?xml version="1.0"?><!DOCTYPE l [<!ENTITY x SYSTEM "file:///etc/pass
     [
         {"Manifest.xml": BILLION},
         {"Manifest.xml": OUTSIDE},
+        {"Manifest.xml": "<!DOCTYPE x []>" + TOLD, "Things.csv": "ID\r\n"},
         {"Manifest.xml": "<l>"},
         {"Manifest.xml": b"\xff\xfe\x00\xd8"},
         {"Things.csv": "ID\r\n"},
@@ -83,7 +84,7 @@ OUTSIDE = '<?xml version="1.0"?><!DOCTYPE l [<!ENTITY x SYSTEM "file:///etc/pass
         {"Manifest.xml": TOLD, "Things.csv": b"\xff\xfe\x00"},
     ],
     ids=[
-        "entities", "a file as an entity", "no XML", "no text", "no manifest", "out of the folder", "from the root",
+        "entities", "a file as an entity", "a DTD", "no XML", "no text", "no manifest", "out of the folder", "from the root",
         "a backslash", "a drive", "a file twice", "countless files", "a workbook", "a short line", "an open quote",
         "half a character",
     ],
