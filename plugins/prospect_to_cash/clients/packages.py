@@ -20,7 +20,7 @@ from prospect_to_cash.clients.finops import FinOpsClient
 from prospect_to_cash.clients.packages_calls import call
 from prospect_to_cash.clients.pages import BOM, Garbled
 from prospect_to_cash.clients.transport import AnswerLost, NotSent, Reply
-from prospect_to_cash.errors import Misconfigured, P2CError, Throttled, Unavailable
+from prospect_to_cash.errors import Misconfigured, P2CError, Refused, Throttled, Unavailable
 
 ACTIONS = "DataManagementDefinitionGroups/Microsoft.Dynamics.DataEntities."
 UNKNOWN = "Unknown"
@@ -157,8 +157,16 @@ class PackageJobs:
         return answered.strip() if isinstance(answered, str) and answered.strip() else execution_id
 
     def status(self, execution_id: str) -> str:
-        """Where a job stands now, in the documented spelling; a state that is not documented as it is told."""
-        told = self._call("GetExecutionSummaryStatus", {"executionId": execution_id}) or UNKNOWN
+        """Where a job stands now, in the documented spelling; a state that is not documented as it is told.
+
+        Some services refuse to speak of an id that they have only just been given, instead of saying Unknown.
+        """
+        try:
+            told = self._call("GetExecutionSummaryStatus", {"executionId": execution_id}) or UNKNOWN
+        except Refused as error:
+            if error.status not in (400, 404):
+                raise
+            return UNKNOWN
         if not isinstance(told, str):
             raise Garbled(f"{self._client.host} says the state of a job in a form that is not known.")
         return _STATES.get(told.strip().lower(), told)

@@ -87,6 +87,14 @@ def test_a_job_that_the_service_does_not_know_is_told_after_asking_twice(service
     assert len(service.asked("GetExecutionSummaryStatus")) == 2
 
 
+def test_a_job_that_the_service_refuses_to_speak_of_at_first_is_waited_for(service, jobs):
+    refusal = {"error": {"code": "", "message": "An error has occurred.", "innererror": {
+        "message": "Execution job-1 was not found.", "type": "System.InvalidOperationException"}}}  # fmt: skip
+    service.answers("GetExecutionSummaryStatus", (400, refusal, {}), (200, {"value": "Succeeded"}, {}))
+
+    assert jobs.wait("job-1") == "Succeeded"
+
+
 def test_a_job_that_outlasts_the_deadline_is_left_for_a_later_run(service, finops):
     service.says("GetExecutionSummaryStatus", "Executing")
     jobs = PackageJobs(finops, Watch(first=0.001, longest=0.01, deadline=0.05))
