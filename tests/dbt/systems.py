@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 
 from prospect_to_cash.clients.operations import Answer, Operation
+from prospect_to_cash.clients.throttle import ThrottleClock
 from prospect_to_cash.delivery.items import folded
 from tests.dbt.warehouse import Warehouse
 
@@ -103,6 +104,7 @@ class Client:
         self.systems = systems
         self.system = system
         self.EMPTY = "" if system == "finops" else None
+        self.clock = ThrottleClock(system)
         self._lock = threading.Lock()
 
     def lookup(
@@ -113,7 +115,7 @@ class Client:
             if folded({name: row.get(name) for name in keys[0]}) in wanted:
                 yield said({name: row.get(name) for name in select})
 
-    def write(self, operations: Sequence[Operation], _deadline: float) -> list[Answer]:
+    def write(self, operations: Sequence[Operation], _deadline: float, _bulk: bool) -> list[Answer]:
         with self._lock:
             return [self._answer(operation) for operation in operations]
 
