@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 import pytest
 import requests
 
-from prospect_to_cash.clients import Credentials, DataverseClient, Operation
-from prospect_to_cash.errors import Misconfigured
+from prospect_to_cash.clients import Credentials, DataverseClient, FinOpsClient, Operation
+from prospect_to_cash.errors import Misconfigured, P2CError
+from tests.sandbox.running import Sandbox
 
 
 def read(client, *arguments):
@@ -244,3 +245,24 @@ def test_change_tracking_brings_changes_and_deletions(sandbox_sales):
     assert sorted(key for page in pages for key in page.deleted) == sorted(op.key for op in operations[1:])
     assert [page.delta_link is not None for page in pages] == [False] * (len(pages) - 1) + [True]
     assert len(pages) > 1
+
+
+def test_both_reach_their_system_over_https_when_its_authority_is_known_and_not_otherwise(
+    tmp_path, monkeypatch
+):
+    secured = Sandbox(tmp_path, SANDBOX_TLS="1")
+    try:
+        for kind, url in (
+            (DataverseClient, secured.card["sales_url"]),
+            (FinOpsClient, secured.card["finops_url"]),
+        ):
+            credentials = Credentials(secured.card["tenant_id"], "sandbox", "sandbox-secret", authority=url)
+            monkeypatch.setenv("REQUESTS_CA_BUNDLE", secured.card["ca_file"])
+            with kind(url, credentials) as client:
+                assert url.startswith("https://")
+                assert "Connected to" in client.check()
+            monkeypatch.delenv("REQUESTS_CA_BUNDLE")
+            with kind(url, credentials) as client, pytest.raises(P2CError, match="certificate"):
+                client.check()
+    finally:
+        secured.kill()
