@@ -1,4 +1,5 @@
 import os
+import resource
 import sys
 
 from bench.measure import Sample, Usage, run_measured
@@ -12,7 +13,9 @@ def test_a_program_is_measured_by_time_processor_and_highest_memory(tmp_path):
     assert (tmp_path / "run.out").read_text() == "done\n"
     assert 0.4 < usage.seconds < 20
     assert 0 < usage.cpu_seconds < usage.seconds + 1
-    assert 120 < usage.peak_mib < 300
+    # Linux counts what the caller holds when it starts a program: beside other tests that may be much.
+    caller = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    assert 120 < usage.peak_mib < 300 + caller
     assert len(usage.samples) >= 4
     assert max(sample.mib for sample in usage.samples) > 100
 

@@ -3,6 +3,7 @@
 import json
 import os
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -311,9 +312,11 @@ class Warehouse:
             "finops_env_id": ENVIRONMENTS["finops"],
             "companies": ["usmf", "demf"],
         } | variables
-        answer = dbtRunner(manifest=self.parsed()).invoke(
-            ["--quiet", command, *arguments, "--vars", json.dumps(said), *self.places()]
-        )
+        words = ["--quiet", command, *arguments, "--vars", json.dumps(said), *self.places()]
+        runner = dbtRunner(manifest=self.parsed())
+        # In a thread of its own: dbt walks the whole stack of its caller several times, and pytest's is long.
+        with ThreadPoolExecutor(1) as thread:
+            answer = thread.submit(runner.invoke, words).result()
         assert answer.success is expect, self.failures(answer)
         return answer
 
