@@ -57,6 +57,9 @@ def freeze(connection: Connection, context: PlanContext) -> dict[str, object]:
             if write.gone:
                 _plan_gone(cursor, context, write)
             _plan_write(cursor, context, write)
+            if cursor.rowcount > 1000:
+                # What follows looks its parents up among these rows; unseen, all rows of the run would be read for each.
+                cursor.execute("select sync.refresh_statistics()")
         planned = standing(
             cursor, context.card.name, context.run_id, [w.relation for w in context.card.writes]
         )
