@@ -121,7 +121,9 @@ def run_dbt(
         select += ["--exclude-resource-type", kind]
     if cut.scope == "changed":
         select += ["--exclude", *_untouched(manifest, set(cut.landed))]
-    built = dbtRunner(manifest=manifest).invoke(["build", *select, "--vars", json.dumps(said), *places])
+    # The artifacts would be read by nobody and take a second to write.
+    options = ["--no-write-json", "--vars", json.dumps(said)]
+    built = dbtRunner(manifest=manifest).invoke(["build", *select, *options, *places])
     if not isinstance(built.result, RunExecutionResult):
         raise _not_begun(flow, built.exception, folder)
     return (

@@ -51,7 +51,7 @@ def emitted(flow: str) -> set[str]:
     named = {word for word in re.findall(r"'([a-z]+(?:_[a-z]+)+)'", text) if word in catalogue}
     branches = set(
         re.findall(
-            r"(?:then|else|\(\s*)\s*'([a-z]+_[a-z_]+)'(?:,| as broken_rule|\s+when|\s+else|\s+end)", text
+            r"(?:then|else|select)\s*'([a-z]+_[a-z_]+)'(?:,| as broken_rule|\s+when|\s+else|\s+end)", text
         )
     )
     canonical = (DBT_PROJECT / "models" / "canonical" / f"canonical_{flow}.sql").read_text(encoding="utf-8")

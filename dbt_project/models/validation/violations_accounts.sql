@@ -111,53 +111,52 @@ by_record as (
     left join settings on settings.company = checked.company
     left join known_currencies on known_currencies.currency_code = checked.currency_code
     cross join lateral (
-        values
-        ('account_number_unassigned', 'accountnumber', '', checked.account_number is null),
-        ('account_number_shared', 'accountnumber', checked.account_number, checked.is_number_shared),
-        ('account_number_too_long', 'accountnumber', checked.account_number, length(checked.account_number) > 20),
-        ('account_name_blank', 'name', '', checked.account_name is null),
-        ('account_name_too_long', 'name', length(checked.account_name)::text, length(checked.account_name) > 100),
-        ('currency_blank', 'transactioncurrencyid', '', checked.currency_code is null),
-        (
+        select 'account_number_unassigned', 'accountnumber', '', checked.account_number is null
+        union all select 'account_number_shared', 'accountnumber', checked.account_number, checked.is_number_shared
+        union all select
+            'account_number_too_long', 'accountnumber', checked.account_number,
+            length(checked.account_number) > 20
+        union all select 'account_name_blank', 'name', '', checked.account_name is null
+        union all select
+            'account_name_too_long', 'name', length(checked.account_name)::text,
+            length(checked.account_name) > 100
+        union all select 'currency_blank', 'transactioncurrencyid', '', checked.currency_code is null
+        union all select
             'currency_missing', 'transactioncurrencyid', checked.currency_code,
             checked.currency_code is not null and known_currencies.currency_code is null
-        ),
-        ('company_unmapped', 'company', checked.company_text, checked.company is null),
-        ('company_unknown', 'company', checked.company, checked.company is not null and settings.company is null),
-        ('customer_group_missing', 'company', {{ literal(var('customer_group_id')) }}, not settings.has_customer_group),
-        ('site_missing', 'company', {{ literal(var('site_id')) }}, not settings.has_site),
-        ('warehouse_missing', 'company', {{ literal(var('warehouse_id')) }}, not settings.has_warehouse),
-        (
+        union all select 'company_unmapped', 'company', checked.company_text, checked.company is null
+        union all select
+            'company_unknown', 'company', checked.company,
+            checked.company is not null and settings.company is null
+        union all select
+            'customer_group_missing', 'company', {{ literal(var('customer_group_id')) }},
+            not settings.has_customer_group
+        union all select 'site_missing', 'company', {{ literal(var('site_id')) }}, not settings.has_site
+        union all select 'warehouse_missing', 'company', {{ literal(var('warehouse_id')) }}, not settings.has_warehouse
+        union all select
             'country_unmapped', 'address1_country', checked.country_text,
             checked.country_text is not null and checked.country_iso2 is null
-        ),
-        (
+        union all select
             'country_unmapped', 'address2_country', checked.delivery_country_text,
             checked.delivery_country_text is not null and checked.delivery_country_iso2 is null
-        ),
-        (
+        union all select
             'state_unmapped', 'address1_stateorprovince', checked.state_text,
             checked.state_text is not null and checked.state_id is null and checked.has_states
-        ),
-        (
+        union all select
             'state_unmapped', 'address2_stateorprovince', checked.delivery_state_text,
             checked.delivery_state_text is not null and checked.delivery_state_id is null
             and checked.has_delivery_states
-        ),
-        (
+        union all select
             'state_not_sent', 'address1_stateorprovince', checked.state_text,
             checked.state_text is not null and checked.country_iso2 is not null and not checked.has_states
-        ),
-        (
+        union all select
             'state_not_sent', 'address2_stateorprovince', checked.delivery_state_text,
             checked.delivery_state_text is not null and checked.delivery_country_iso2 is not null
             and not checked.has_delivery_states
-        ),
-        (
+        union all select
             'customer_on_hold', 'statecode', checked.customer_on_hold_status,
             {{ literal(var('account_deactivation')) }} = 'on_hold' and not checked.is_our_customer
             and checked.customer_on_hold_status <> 'No'
-        )
     ) as broken (broken_rule, field, value, is_broken)
     where broken.is_broken
 
@@ -172,18 +171,17 @@ too_long as (
         measured.longest::text as value
     from checked
     cross join lateral (
-        values
-        ('telephone1', checked.phone, 255),
-        ('fax', checked.fax, 255),
-        ('emailaddress1', checked.email, 255),
-        ('websiteurl', checked.web_site, 255),
-        ('primarytwitterid', checked.twitter, 255),
-        ('address1_line1', checked.street, 250),
-        ('address1_city', checked.city, 60),
-        ('address1_postalcode', checked.postal_code, 10),
-        ('address2_line1', checked.delivery_street, 250),
-        ('address2_city', checked.delivery_city, 60),
-        ('address2_postalcode', checked.delivery_postal_code, 10)
+        select 'telephone1', checked.phone, 255
+        union all select 'fax', checked.fax, 255
+        union all select 'emailaddress1', checked.email, 255
+        union all select 'websiteurl', checked.web_site, 255
+        union all select 'primarytwitterid', checked.twitter, 255
+        union all select 'address1_line1', checked.street, 250
+        union all select 'address1_city', checked.city, 60
+        union all select 'address1_postalcode', checked.postal_code, 10
+        union all select 'address2_line1', checked.delivery_street, 250
+        union all select 'address2_city', checked.delivery_city, 60
+        union all select 'address2_postalcode', checked.delivery_postal_code, 10
     ) as measured (field, said, longest)
     where length(measured.said) > measured.longest
 

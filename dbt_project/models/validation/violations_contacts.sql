@@ -146,31 +146,27 @@ by_record as (
         coalesce(broken.value, '') as value
     from checked
     cross join lateral (
-        values
-        ('contact_number_unassigned', 'contactid', '', checked.is_number_sent and checked.contact_number is null),
-        (
+        select 'contact_number_unassigned', 'contactid', '', checked.is_number_sent and checked.contact_number is null
+        union all select
             'contact_number_shared', 'contactid', checked.contact_number,
             checked.is_number_sent and checked.is_number_shared
-        ),
-        (
+        union all select
             'contact_number_too_long', 'contactid', checked.contact_number,
             checked.is_number_sent and length(checked.contact_number) > 20
-        ),
-        ('contact_name_blank', 'lastname', '', checked.first_name is null and checked.last_name is null),
-        (
+        union all select 'contact_name_blank', 'lastname', '', checked.first_name is null and checked.last_name is null
+        union all select
             'country_unmapped', 'address1_country', checked.country_text,
             checked.country_text is not null and checked.country_iso2 is null
-        ),
-        (
+        union all select
             'state_unmapped', 'address1_stateorprovince', checked.state_text,
             checked.state_text is not null and checked.state_id is null and checked.has_states
-        ),
-        (
+        union all select
             'state_not_sent', 'address1_stateorprovince', checked.state_text,
             checked.state_text is not null and checked.country_iso2 is not null and not checked.has_states
-        ),
-        ('choice_unmapped', 'gendercode', checked.gender_code::text, checked.gender is null),
-        ('choice_unmapped', 'familystatuscode', checked.marital_status_code::text, checked.marital_status is null)
+        union all select 'choice_unmapped', 'gendercode', checked.gender_code::text, checked.gender is null
+        union all select
+            'choice_unmapped', 'familystatuscode', checked.marital_status_code::text,
+            checked.marital_status is null
     ) as broken (broken_rule, field, value, is_broken)
     where broken.is_broken
 
@@ -188,15 +184,12 @@ by_contact_person as (
     left join known_roles
         on known_roles.company = checked.company and known_roles.folded_role = lower(checked.decision_role)
     cross join lateral (
-        values
-        (
+        select
             'decision_role_unmapped', checked.role_code::text,
             checked.role_code is not null and not checked.is_role_mapped
-        ),
-        (
+        union all select
             'decision_role_missing', checked.decision_role,
             checked.decision_role is not null and checked.company is not null and known_roles.company is null
-        )
     ) as broken (broken_rule, value, is_broken)
     where
         checked.becomes = 'contact_person' and {{ 'true' if var('send_decision_role') else 'false' }}
@@ -216,22 +209,25 @@ by_customer as (
     left join settings on settings.company = checked.company
     left join known_currencies on known_currencies.currency_code = checked.currency_code
     cross join lateral (
-        values
-        ('currency_blank', 'transactioncurrencyid', '', checked.currency_code is null),
-        (
+        select 'currency_blank', 'transactioncurrencyid', '', checked.currency_code is null
+        union all select
             'currency_missing', 'transactioncurrencyid', checked.currency_code,
             checked.currency_code is not null and known_currencies.currency_code is null
-        ),
-        ('company_unmapped', 'company', checked.company_text, checked.company is null),
-        ('company_unknown', 'company', checked.company, checked.company is not null and settings.company is null),
-        ('customer_group_missing', 'company', {{ literal(var('customer_group_id')) }}, not settings.has_customer_group),
-        ('site_missing', 'company', {{ literal(var('contact_site_id')) }}, not settings.has_site),
-        ('warehouse_missing', 'company', {{ literal(var('contact_warehouse_id')) }}, not settings.has_warehouse),
-        (
+        union all select 'company_unmapped', 'company', checked.company_text, checked.company is null
+        union all select
+            'company_unknown', 'company', checked.company,
+            checked.company is not null and settings.company is null
+        union all select
+            'customer_group_missing', 'company', {{ literal(var('customer_group_id')) }},
+            not settings.has_customer_group
+        union all select 'site_missing', 'company', {{ literal(var('contact_site_id')) }}, not settings.has_site
+        union all select
+            'warehouse_missing', 'company', {{ literal(var('contact_warehouse_id')) }},
+            not settings.has_warehouse
+        union all select
             'customer_on_hold', 'statecode', checked.customer_on_hold_status,
             {{ literal(var('contact_customer_deactivation')) }} = 'on_hold' and not checked.is_our_customer
             and checked.customer_on_hold_status <> 'No'
-        )
     ) as broken (broken_rule, field, value, is_broken)
     where checked.becomes = 'customer' and broken.is_broken
 
@@ -246,19 +242,18 @@ too_long as (
         measured.longest::text as value
     from checked
     cross join lateral (
-        values
-        ('firstname', checked.first_name, 25),
-        ('middlename', checked.middle_name, 25),
-        ('lastname', checked.last_name, 25),
-        ('telephone1', checked.phone, 255),
-        ('fax', checked.fax, 255),
-        ('emailaddress1', checked.email, 255),
-        ('websiteurl', checked.web_site, 255),
-        ('address1_line1', checked.street, 250),
-        ('address1_city', checked.city, 60),
-        ('address1_postalcode', checked.postal_code, 10)
+        select 'firstname', checked.first_name, 25
+        union all select 'middlename', checked.middle_name, 25
+        union all select 'lastname', checked.last_name, 25
+        union all select 'telephone1', checked.phone, 255
+        union all select 'fax', checked.fax, 255
+        union all select 'emailaddress1', checked.email, 255
+        union all select 'websiteurl', checked.web_site, 255
+        union all select 'address1_line1', checked.street, 250
+        union all select 'address1_city', checked.city, 60
+        union all select 'address1_postalcode', checked.postal_code, 10
         {%- if var('send_county') %},
-        ('address1_county', checked.county, case when checked.becomes = 'contact_person' then 10 end)
+        union all select 'address1_county', checked.county, case when checked.becomes = 'contact_person' then 10 end
         {%- endif %}
     ) as measured (field, said, longest)
     where length(measured.said) > measured.longest

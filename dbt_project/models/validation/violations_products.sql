@@ -51,35 +51,30 @@ priced as (
         and percentages.unit_id = products.unit_id
         and percentages.price_list_id = products.price_list_id
     cross join lateral (
-        values
-        (
+        select
             'product_not_in_master', 'dataAreaId', products.master_company,
             products.operation = 'price' and products.owner_key is null
-        ),
-        (
+        union all select
             'price_of_other_company', 'CurrencyCode', products.currency_code,
             products.operation = 'price' and not products.is_price_ruling and products.price_list_id is not null
-        ),
-        ('currency_missing', 'CurrencyCode', products.currency_code, products.currency_id is null),
-        (
+        union all select 'currency_missing', 'CurrencyCode', products.currency_code, products.currency_id is null
+        union all select
             'price_list_missing', 'CurrencyCode', products.currency_code,
             products.currency_id is not null and products.price_list_id is null
-        ),
-        ('unit_blank', 'SalesUnitSymbol', '', products.unit_symbol is null),
-        ('unit_group_missing', 'SalesUnitSymbol', products.unit_group_name, products.unit_group_id is null),
-        (
+        union all select 'unit_blank', 'SalesUnitSymbol', '', products.unit_symbol is null
+        union all select
+            'unit_group_missing', 'SalesUnitSymbol', products.unit_group_name,
+            products.unit_group_id is null
+        union all select
             'unit_missing', 'SalesUnitSymbol', products.unit_name,
             products.unit_symbol is not null and products.unit_group_id is not null and products.unit_id is null
-        ),
-        (
+        union all select
             'price_quantity_unknown', 'SalesPriceQuantity', products.price_quantity::text,
             products.sales_price_amount is not null and products.price_amount is null
-        ),
-        (
+        union all select
             'price_out_of_range', 'SalesPrice', products.price_amount::text,
             products.price_amount not between 0 and 1000000000000
-        ),
-        ('price_method_replaced', 'SalesPrice', '', percentages.product_id is not null)
+        union all select 'price_method_replaced', 'SalesPrice', '', percentages.product_id is not null
     ) as broken (broken_rule, field, value, is_broken)
     where products.operation in ('upsert', 'price') and broken.is_broken
 
@@ -95,26 +90,23 @@ written as (
         coalesce(broken.value, '') as value
     from products
     cross join lateral (
-        values
-        ('product_name_blank', 'ProductName', '', products.product_name is null),
-        (
+        select 'product_name_blank', 'ProductName', '', products.product_name is null
+        union all select
             'product_name_too_long', 'ProductName', length(products.product_name)::text,
             length(products.product_name) > 100
-        ),
-        ('value_too_long', 'ProductDescription', '2000', length(products.product_description) > 2000),
-        ('product_type_unknown', 'ProductType', products.product_type, products.product_type_code is null),
-        (
+        union all select 'value_too_long', 'ProductDescription', '2000', length(products.product_description) > 2000
+        union all select
+            'product_type_unknown', 'ProductType', products.product_type,
+            products.product_type_code is null
+        union all select
             'decimals_out_of_range', 'SalesUnitDecimalPrecision', products.quantity_decimals::text,
             products.quantity_decimals not between 0 and 5
-        ),
-        (
+        union all select
             'price_out_of_range', 'UnitCost', products.unit_cost_amount::text,
             products.unit_cost_amount not between 0 and 1000000000000
-        ),
-        (
+        union all select
             'unit_group_changed', 'SalesUnitSymbol', products.unit_group_name,
             products.sales_unit_group_id <> products.unit_group_id
-        )
     ) as broken (broken_rule, field, value, is_broken)
     where products.operation = 'upsert' and broken.is_broken
 

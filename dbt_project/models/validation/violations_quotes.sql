@@ -116,63 +116,52 @@ by_document as (
     left join warehouses on warehouses.company = checked.company
     left join line_totals on line_totals.quote_key = checked.source_key
     cross join lateral (
-        values
-        ('quote_number_blank', 'quotenumber', '', checked.quote_number is null),
-        ('quote_number_too_long', 'quotenumber', checked.quote_number, length(checked.quote_number) > 20),
-        ('quote_number_shared', 'quotenumber', checked.quote_number, checked.is_number_shared),
-        ('quote_customer_blank', 'customerid', '', checked.customer_id is null),
-        (
+        select 'quote_number_blank', 'quotenumber', '', checked.quote_number is null
+        union all select 'quote_number_too_long', 'quotenumber', checked.quote_number, length(checked.quote_number) > 20
+        union all select 'quote_number_shared', 'quotenumber', checked.quote_number, checked.is_number_shared
+        union all select 'quote_customer_blank', 'customerid', '', checked.customer_id is null
+        union all select
             'quote_customer_unknown', 'customerid', checked.customer_id,
             checked.customer_id is not null and checked.customer_reference is null
-        ),
-        (
+        union all select
             'quote_company_unknown', 'customerid', checked.customer_number,
             checked.customer_reference is not null and checked.company is null
-        ),
-        ('currency_blank', 'transactioncurrencyid', '', checked.currency_code is null),
-        (
+        union all select 'currency_blank', 'transactioncurrencyid', '', checked.currency_code is null
+        union all select
             'currency_missing', 'transactioncurrencyid', checked.currency_code,
             checked.currency_code is not null and known_currencies.currency_code is null
-        ),
-        ('quote_date_blank', 'requestdeliveryby', '', checked.ships_on is null),
-        (
+        union all select 'quote_date_blank', 'requestdeliveryby', '', checked.ships_on is null
+        union all select
             'quote_country_blank', 'shipto_country', '',
             checked.country_text is null and checked.country_iso2 is null
             and (
                 not checked.is_ship_to_blank
                 or {{ literal(var('quote_blank_ship_to')) }} = 'hold'
             )
-        ),
-        (
+        union all select
             'country_unmapped', 'shipto_country', checked.country_text,
             checked.country_text is not null and checked.country_iso2 is null
-        ),
-        (
+        union all select
             'state_unmapped', 'shipto_stateorprovince', checked.state_text,
             checked.state_text is not null and checked.state_id is null and checked.has_states
-        ),
-        (
+        union all select
             'state_not_sent', 'shipto_stateorprovince', checked.state_text,
             checked.state_text is not null and checked.country_iso2 is not null and not checked.has_states
-        ),
-        (
+        union all select
             'site_missing', 'company', {{ literal(var('quote_site_id')) }},
             {{ literal(var('quote_site_id')) }} <> '' and checked.company is not null and sites.company is null
-        ),
-        (
+        union all select
             'warehouse_missing', 'company', {{ literal(var('quote_warehouse_id')) }},
             {{ literal(var('quote_warehouse_id')) }} <> '' and checked.company is not null
             and warehouses.company is null
-        ),
-        ('quote_without_lines', '', '', line_totals.quote_key is null),
-        (
+        union all select 'quote_without_lines', '', '', line_totals.quote_key is null
+        union all select
             'quote_total_differs', 'totallineitemamount',
             trim_scale(checked.line_total_amount) || ' against ' || trim_scale(round(line_totals.net_amount, 2)),
             {{ literal(choice('quote_total_check', ['hold', 'off'])) }} = 'hold'
             and round(checked.line_total_amount, 2) <> round(line_totals.net_amount, 2)
-        ),
-        ('quote_header_amounts', 'discountamount', '', checked.has_header_amounts),
-        ('quote_name_cut', 'name', '', length(checked.quote_name) > 100)
+        union all select 'quote_header_amounts', 'discountamount', '', checked.has_header_amounts
+        union all select 'quote_name_cut', 'name', '', length(checked.quote_name) > 100
     ) as broken (broken_rule, field, value, is_broken)
     where broken.is_broken
 
@@ -187,38 +176,33 @@ by_line as (
         coalesce(broken.value, '') as value
     from lines
     cross join lateral (
-        values
-        ('quote_line_write_in', '', lines.write_in_name, lines.is_write_in),
-        (
+        select 'quote_line_write_in', '', lines.write_in_name, lines.is_write_in
+        union all select
             'quote_line_product_blank', '', '',
             not lines.is_write_in and lines.sales_product_number is null
-        ),
-        ('quote_line_bundle', '', lines.product_type::text, lines.product_type <> 1),
-        (
+        union all select 'quote_line_bundle', '', lines.product_type::text, lines.product_type <> 1
+        union all select
             'quote_line_product_foreign', '', lines.sales_product_number,
             not lines.is_write_in and lines.sales_product_number is not null and not lines.is_externally_maintained
-        ),
-        (
+        union all select
             'quote_line_product_not_released', '', lines.sales_product_number,
             not lines.is_write_in and lines.is_externally_maintained and lines.product_number is null
             and lines.company is not null
-        ),
-        (
+        union all select
             'quote_line_unit_unmapped', '', lines.unit_name,
             lines.unit_symbol is null and not lines.is_write_in
-        ),
-        ('quote_line_quantity', '', trim_scale(lines.quantity)::text, coalesce(lines.quantity, 0) <= 0),
-        (
+        union all select 'quote_line_quantity', '', trim_scale(lines.quantity)::text, coalesce(lines.quantity, 0) <= 0
+        union all select
             'quote_line_quantity_decimals', '', trim_scale(lines.quantity)::text,
             lines.quantity > 0 and scale(trim_scale(lines.quantity)) > lines.quantity_decimals
-        ),
-        ('quote_line_price', '', trim_scale(lines.unit_price_amount)::text, lines.unit_price_amount < 0),
-        (
+        union all select 'quote_line_price', '', trim_scale(lines.unit_price_amount)::text, lines.unit_price_amount < 0
+        union all select
             'quote_line_amount_unexplained', '',
             trim_scale(round(lines.net_amount, 2)) || ' against ' || trim_scale(lines.expected_amount),
             {{ literal(var('quote_total_check')) }} = 'hold' and abs(lines.net_amount - lines.expected_amount) > 0.02
-        ),
-        ('quote_line_number_shared', lines.quotedetail_id, lines.line_number::text, lines.is_number_shared)
+        union all select
+            'quote_line_number_shared', lines.quotedetail_id, lines.line_number::text,
+            lines.is_number_shared
     ) as broken (broken_rule, detail, value, is_broken)
     where broken.is_broken
 
@@ -233,11 +217,10 @@ too_long as (
         measured.longest::text as value
     from checked
     cross join lateral (
-        values
-        ('shipto_name', checked.ship_to_name, 100, not checked.is_ship_to_blank),
-        ('shipto_line1', checked.street, 250, true),
-        ('shipto_city', checked.city, 60, true),
-        ('shipto_postalcode', checked.postal_code, 10, true)
+        select 'shipto_name', checked.ship_to_name, 100, not checked.is_ship_to_blank
+        union all select 'shipto_line1', checked.street, 250, true
+        union all select 'shipto_city', checked.city, 60, true
+        union all select 'shipto_postalcode', checked.postal_code, 10, true
     ) as measured (field, said, longest, is_sent)
     where measured.is_sent and length(measured.said) > measured.longest
 

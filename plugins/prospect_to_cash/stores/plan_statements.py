@@ -1,5 +1,6 @@
 """The statements that compare what outbound says with what the target was last known to accept."""
 
+# No volatile function in `compared`: it must be inlined, or all rows would be written out before the few are chosen.
 PLAN = """
 with compared as (
 
@@ -8,11 +9,14 @@ with compared as (
         known.state as known_state,
         known.accepted_hash,
         known.accepted_body,
-        doubtful.body as doubtful_body,
+        case when known.state = 'in_doubt' then (
+            select doubtful.body from sync.plan as doubtful
+            where doubtful.run_id = known.in_doubt_run and doubtful.seq = known.in_doubt_seq
+        ) end as doubtful_body,
         known.sentence,
         known.rejected_hash is not distinct from said.body_hash
         and known.rejected_mapping is not distinct from %(mapping)s
-        and known.next_try > clock_timestamp()
+        and known.next_try > statement_timestamp()
         and not %(retry)s
         and not exists (
             select 1
@@ -37,8 +41,6 @@ with compared as (
     from {outbound} as said
     left join sync.ledger as known
         on known.env_id = %(env)s and known.write = %(write)s and known.source_key = said.source_key
-    left join sync.plan as doubtful
-        on known.state = 'in_doubt' and doubtful.run_id = known.in_doubt_run and doubtful.seq = known.in_doubt_seq
     left join sync.identity as pinned
         on pinned.env_id = %(env)s and pinned.entity = %(entity)s and pinned.source_key = said.source_key
 
@@ -85,6 +87,7 @@ pending as (
                 and done.source_key = compared.source_key and done.body_hash = compared.body_hash
                 and done.state in ('accepted', 'rejected')
         )
+    offset 0  -- each column is computed once, however often it is named below
 
 )
 
