@@ -133,7 +133,10 @@ def test_a_certificate_of_ones_own_is_taken(secured, tmp_path):
         ({"SANDBOX_CLIENT_CERTIFICATE": "x.pem"}, "no file x.pem"),
         ({"SANDBOX_CLIENTS": "reader"}, "ID=SECRET"),
         ({"SANDBOX_SALES_URL": "sales.example"}, "SANDBOX_SALES_URL"),
-        ({"SANDBOX_TLS": "1", "SANDBOX_TLS_NAMES": "https://org.example"}, "'https://org.example' is no host"),
+        (
+            {"SANDBOX_TLS": "1", "SANDBOX_TLS_NAMES": "https://org.example"},
+            "'https://org.example' is no host",
+        ),
         ({"SANDBOX_TLS": "1", "SANDBOX_TLS_NAMES": "a.example,-b"}, "'-b' is no host"),
         ({"SANDBOX_TLS": "1", "SANDBOX_TLS_NAMES": "10.0.0.1"}, "'10.0.0.1' is no host"),
         ({"SANDBOX_TLS_NAMES": "a.example"}, "SANDBOX_TLS_NAMES needs SANDBOX_TLS=1"),
