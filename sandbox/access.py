@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,17 +11,20 @@ from sandbox.identity.clients import Client, read_clients
 from sandbox.web import Transport
 
 _TRUE = ("1", "true", "yes", "on")
+_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_HOST_NAME = re.compile(rf"(?=.{{1,253}}$)(?:{_LABEL}\.)*(?!\d+$){_LABEL}")
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """`tls` serves HTTPS in place of HTTP, with `tls_files` or a certificate of the sandbox's own. `urls` are
-    further root URLs per system, as callers know them through a proxy. `lenient_slashes` lets F&O take
-    tokens whose audience ends in a slash. `identity_header` is the secret of the App Service form of
-    managed identities; without one the client's secret stands in."""
+    """`tls` serves HTTPS in place of HTTP, with `tls_files` or a certificate of the sandbox's own, which stands
+    for `tls_names` too. `urls` are further root URLs per system, as callers know them through a proxy.
+    `lenient_slashes` lets F&O take tokens whose audience ends in a slash. `identity_header` is the secret of
+    the App Service form of managed identities; without one the client's secret stands in."""
 
     tls: bool = False
     tls_files: tuple[Path, Path] | None = None
+    tls_names: tuple[str, ...] = ()
     urls: tuple[tuple[str, str], ...] = ()
     certificate: Path | None = None
     more_clients: tuple[Client, ...] = ()
@@ -43,6 +47,7 @@ def read_access(environment: Mapping[str, str]) -> Access:
     return Access(
         tls=_true(environment, "SANDBOX_TLS") or all(files),
         tls_files=(Path(files[0]), Path(files[1])) if all(files) else None,
+        tls_names=_names(environment, own=_true(environment, "SANDBOX_TLS") and not any(files)),
         urls=tuple(_urls(environment)),
         certificate=_certificate(environment.get("SANDBOX_CLIENT_CERTIFICATE", "")),
         more_clients=clients,
@@ -51,6 +56,24 @@ def read_access(environment: Mapping[str, str]) -> Access:
         identity_header=environment.get("SANDBOX_IDENTITY_HEADER", ""),
         transport=Transport(zipped=_true(environment, "SANDBOX_GZIP")),
     )
+
+
+def _names(environment: Mapping[str, str], own: bool) -> tuple[str, ...]:
+    """Further host names of the sandbox's own certificate."""
+    names = [name.strip().lower() for name in environment.get("SANDBOX_TLS_NAMES", "").split(",")]
+    names = [name for name in names if name]
+    if names and not own:
+        raise ValueError(
+            "SANDBOX_TLS_NAMES needs SANDBOX_TLS=1 and no SANDBOX_TLS_CERT: it names hosts in the certificate "
+            "that the sandbox makes."
+        )
+    for name in names:
+        if not _HOST_NAME.fullmatch(name):
+            raise ValueError(
+                f"SANDBOX_TLS_NAMES: '{name}' is no host name; write names such as org.crm.dynamics.com, with "
+                f"commas between."
+            )
+    return tuple(names)
 
 
 def _urls(environment: Mapping[str, str]) -> list[tuple[str, str]]:

@@ -91,7 +91,9 @@ def _certificate(settings: Settings) -> Certificate | None:
     if not access.tls:
         return None
     try:
-        return tls.given(*access.tls_files) if access.tls_files else tls.own(settings.home / "tls")
+        if access.tls_files:
+            return tls.given(*access.tls_files)
+        return tls.own(settings.home / "tls", access.tls_names)
     except tls.TlsError as error:
         raise SettingsError(str(error)) from None
 

@@ -39,8 +39,9 @@ def given(certificate: Path, key: Path) -> Certificate:
     return Certificate(certificate, key, certificate)
 
 
-def own(folder: Path) -> Certificate:
-    """The certificate in the folder for localhost and 127.0.0.1, made anew when there is none or it ends soon.
+def own(folder: Path, names: tuple[str, ...] = ()) -> Certificate:
+    """The certificate in the folder for localhost, 127.0.0.1 and these names, made anew when there is none, it
+    ends soon or stands for other names.
 
     Raises TlsError when the library that makes it is missing.
     """
@@ -54,14 +55,23 @@ def own(folder: Path) -> Certificate:
         ) from None
     if found.key.is_file() and found.authority.is_file() and found.certificate.is_file():
         standing = x509.load_pem_x509_certificate(found.certificate.read_bytes())
-        if standing.not_valid_after_utc > datetime.now(UTC) + timedelta(days=7):
+        lasts = standing.not_valid_after_utc > datetime.now(UTC) + timedelta(days=7)
+        if lasts and _names(standing) == {*HOSTS, *names}:
             return found
     folder.mkdir(parents=True, exist_ok=True)
-    _make(found)
+    _make(found, tuple(dict.fromkeys((*HOSTS, *names))))
     return found
 
 
-def _make(wanted: Certificate) -> None:
+def _names(certificate: x509.Certificate) -> set[str]:
+    """The host names that a certificate stands for."""
+    from cryptography import x509
+
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    return set(names.get_values_for_type(x509.DNSName))
+
+
+def _make(wanted: Certificate, hosts: tuple[str, ...]) -> None:
     """An authority whose key is thrown away, and a server certificate that it signed."""
     from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric import ec
@@ -69,10 +79,10 @@ def _make(wanted: Certificate) -> None:
 
     authority_key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Sandbox of prospect to cash")])
-    authority = _signed(name, name, authority_key, authority_key, None)
+    authority = _signed(name, name, authority_key, authority_key, None, ())
     key = ec.generate_private_key(ec.SECP256R1())
     own_name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    server = _signed(own_name, name, key, authority_key, authority)
+    server = _signed(own_name, name, key, authority_key, authority, hosts)
     wanted.authority.write_bytes(authority.public_bytes(Encoding.PEM))
     wanted.certificate.write_bytes(server.public_bytes(Encoding.PEM) + authority.public_bytes(Encoding.PEM))
     wanted.key.touch(mode=0o600)
@@ -85,8 +95,9 @@ def _signed(
     key: EllipticCurvePrivateKey,
     signing_key: EllipticCurvePrivateKey,
     authority: x509.Certificate | None,
+    hosts: tuple[str, ...],
 ) -> x509.Certificate:
-    """A certificate for `key`; without an authority it is one itself."""
+    """A certificate for `key` and these hosts; without an authority it is one itself."""
     from cryptography import x509
     from cryptography.hazmat.primitives.hashes import SHA256
     from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -109,7 +120,7 @@ def _signed(
     )
     if not is_authority:
         addresses = [x509.IPAddress(ipaddress.ip_address(text)) for text in ("127.0.0.1", "::1")]
-        names = x509.SubjectAlternativeName([*(x509.DNSName(host) for host in HOSTS), *addresses])
+        names = x509.SubjectAlternativeName([*(x509.DNSName(host) for host in hosts), *addresses])
         made = made.add_extension(names, critical=False)
         made = made.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
     return made.sign(signing_key, SHA256())

@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 import requests
+from cryptography import x509
 
 from tests.sandbox.running import SALES, Sandbox
 
@@ -33,6 +34,48 @@ def test_the_certificate_stands_for_localhost_and_both_loopback_addresses(secure
             context.wrap_socket(plain, server_hostname=name) as wire,
         ):
             assert wire.version() in ("TLSv1.2", "TLSv1.3")
+
+
+def names_in(folder):
+    certificate = x509.load_pem_x509_certificate((folder / "tls" / "server.pem").read_bytes())
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    return set(names.get_values_for_type(x509.DNSName))
+
+
+def test_further_names_stand_in_the_certificate_and_links_are_in_the_host_that_was_called(tmp_path):
+    root = "https://org.crm.dynamics.com"
+    sandbox = Sandbox(
+        tmp_path, SANDBOX_TLS="1", SANDBOX_SALES_URL=root,
+        SANDBOX_TLS_NAMES="org.crm.dynamics.com, Contoso.operations.dynamics.com",
+    )  # fmt: skip
+    try:
+        assert {"localhost", "org.crm.dynamics.com", "contoso.operations.dynamics.com"} <= names_in(tmp_path)
+        port = sandbox.sales.url.rpartition(":")[2]
+        token = sandbox.sales.ask_token(scope=f"{root}/.default").json()["access_token"]
+        done = subprocess.run(
+            ["curl", "-s", "--cacert", sandbox.card["ca_file"],
+             "--connect-to", f"org.crm.dynamics.com:443:127.0.0.1:{port}",
+             "-H", f"Authorization: Bearer {token}", root + SALES + "organizations?$select=name"],
+            capture_output=True, text=True, timeout=20,
+        )  # fmt: skip
+        assert json.loads(done.stdout)["@odata.context"].startswith(f"{root}{SALES}$metadata")
+    finally:
+        sandbox.kill()
+
+
+def test_the_certificate_is_made_anew_when_its_names_differ_and_only_then(tmp_path):
+    def certificate(*names):
+        sandbox = Sandbox(tmp_path, SANDBOX_TLS="1", SANDBOX_TLS_NAMES=",".join(names))
+        sandbox.kill()
+        return (tmp_path / "tls" / "server.pem").read_bytes()
+
+    first = certificate("a.example", "b.example")
+    assert certificate("b.example", "a.example") == first
+    without = certificate("a.example")
+    assert without != first
+    assert "b.example" not in names_in(tmp_path)
+    assert certificate() != without
+    assert names_in(tmp_path) == {"localhost", "host.docker.internal", "sandbox"}
 
 
 def test_strict_checks_of_the_chain_are_passed(secured):
@@ -90,6 +133,13 @@ def test_a_certificate_of_ones_own_is_taken(secured, tmp_path):
         ({"SANDBOX_CLIENT_CERTIFICATE": "x.pem"}, "no file x.pem"),
         ({"SANDBOX_CLIENTS": "reader"}, "ID=SECRET"),
         ({"SANDBOX_SALES_URL": "sales.example"}, "SANDBOX_SALES_URL"),
+        (
+            {"SANDBOX_TLS": "1", "SANDBOX_TLS_NAMES": "https://org.example"},
+            "'https://org.example' is no host",
+        ),
+        ({"SANDBOX_TLS": "1", "SANDBOX_TLS_NAMES": "a.example,-b"}, "'-b' is no host"),
+        ({"SANDBOX_TLS": "1", "SANDBOX_TLS_NAMES": "10.0.0.1"}, "'10.0.0.1' is no host"),
+        ({"SANDBOX_TLS_NAMES": "a.example"}, "SANDBOX_TLS_NAMES needs SANDBOX_TLS=1"),
     ],
 )
 def test_a_setting_that_cannot_be_used_is_one_sentence(tmp_path, variables, words):
