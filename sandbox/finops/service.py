@@ -83,12 +83,15 @@ class FinopsService:
         self._reader.text_functions = parameters.text_functions
 
     def flush(self) -> None:
-        self.store.flush()
+        self.packages.management.flush()
 
     def administer(self, method: str, what: str, body: Any) -> Any:
         """Answer an admin call that is this system's own; None when it is not."""
         answer = administer(self, method, what, body)
-        return self.packages.administer(method, what, body) if answer is None else answer
+        if answer is None:
+            answer = self.packages.administer(method, what, body)
+            self.flush()
+        return answer
 
     def handle(self, prefix: str, call: Call) -> Reply:
         """Answer a call. Each answer names an activity and says how long it took (finops-odata sheet,
