@@ -89,7 +89,7 @@ def assemble(settings: Settings, desk: TokenDesk) -> Systems:
         if isinstance(service, FaultySales):
             served = ProtectedFront(served, settings.sales.limits, clock, log, desk.client_of)
         else:
-            served = FrontDoor(served, service, log)
+            served = FrontDoor(served, service, log, desk.client_of)
         applications.append(served)
     return Systems(tuple(applications), stores)
 

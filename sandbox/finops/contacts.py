@@ -33,7 +33,7 @@ class ContactRules(SetRules):
 
     def check(self, write: Write) -> None:
         if not (write.text("FirstName") or write.text("LastName")):
-            raise missing(write.entity, "FirstName", "First name")
+            raise missing(write, "First name")
         kind = write.text("ContactPersonPartyType")
         if kind not in ("", "Person"):
             sentence = f"The value '{kind}' is not valid in field 'Party type'."
@@ -87,7 +87,7 @@ def _customer(write: Write) -> Row:
         if party and row is None:
             raise not_found(write.entity, named, party, "Associated party", "Customers")
     if row is None:
-        raise missing(write.entity, named, named)
+        raise missing(write, named)
     return row
 
 

@@ -8,7 +8,7 @@ from xml.sax.saxutils import quoteattr
 
 from sandbox.description import Entity, Field, Relation
 from sandbox.finops.actions import Action, Actions
-from sandbox.finops.labels import label_id
+from sandbox.finops.labels import help_id, label_id
 
 NAMESPACE = "Microsoft.Dynamics.DataEntities"
 _TERM = "Microsoft.Dynamics.OData.Core.V1"
@@ -23,9 +23,9 @@ _COUNTRIES = {
 }
 
 
-def csdl(entities: Mapping[str, Entity], actions: Actions) -> bytes:
-    """Enumerations, entity types, actions and sets. Lengths and precisions are not published."""
-    return "\n".join(_lines(entities, actions)).encode("utf-8")
+def csdl(entities: Mapping[str, Entity], actions: Actions, lengths: bool = False) -> bytes:
+    """Enumerations, entity types, actions and sets. Precisions are not published, and lengths only when asked for."""
+    return "\n".join(_lines(entities, actions, lengths)).encode("utf-8")
 
 
 def ax_type(described: Field) -> str:
@@ -53,7 +53,7 @@ def is_dimension(described: Field) -> bool:
     return described.name.endswith("DimensionDisplayValue")
 
 
-def _lines(entities: Mapping[str, Entity], actions: Actions) -> Iterator[str]:
+def _lines(entities: Mapping[str, Entity], actions: Actions, lengths: bool) -> Iterator[str]:
     yield '<?xml version="1.0" encoding="utf-8"?>'
     yield '<edmx:Edmx Version="4.0" xmlns:edmx="http://docs.oasis-open.org/odata/ns/edmx"><edmx:DataServices>'
     yield f'<Schema Namespace="{NAMESPACE}" xmlns="http://docs.oasis-open.org/odata/ns/edm">'
@@ -62,7 +62,7 @@ def _lines(entities: Mapping[str, Entity], actions: Actions) -> Iterator[str]:
         yield from (f'<Member Name="{member}" Value="{value}" />' for member, value in members.items())
         yield "</EnumType>"
     for entity in entities.values():
-        yield from _type(entity, entities)
+        yield from _type(entity, entities, lengths)
     for entity in entities.values():
         for action in actions.of(entity):
             yield from _action(action, entity)
@@ -75,12 +75,12 @@ def _lines(entities: Mapping[str, Entity], actions: Actions) -> Iterator[str]:
     yield "</EntityContainer></Schema></edmx:DataServices></edmx:Edmx>"
 
 
-def _type(entity: Entity, entities: Mapping[str, Entity]) -> Iterator[str]:
+def _type(entity: Entity, entities: Mapping[str, Entity], lengths: bool) -> Iterator[str]:
     yield f"<EntityType Name={quoteattr(entity.type_name)}><Key>"
     yield from (f'<PropertyRef Name="{key}" />' for key in entity.key_fields)
     yield "</Key>"
     for described in entity.fields.values():
-        yield from _property(described, entity)
+        yield from _property(described, entity, lengths)
     for relation in entity.relations.values():
         yield from _navigation(relation, entities[relation.target_set])
     yield _annotation("LabelId", f"String={quoteattr(label_id(entity))}")
@@ -89,13 +89,16 @@ def _type(entity: Entity, entities: Mapping[str, Entity]) -> Iterator[str]:
     yield "</EntityType>"
 
 
-def _property(described: Field, entity: Entity) -> Iterator[str]:
+def _property(described: Field, entity: Entity, lengths: bool) -> Iterator[str]:
     """Strings and enumerations are nullable unless they are part of the key, everything else is not."""
     nullable = described.kind in ("string", "enum") and described.name not in entity.key_fields
     flag = "" if nullable else ' Nullable="false"'
+    if lengths and described.max_length is not None:
+        flag += f' MaxLength="{described.max_length}"'
     yield f'<Property Name="{described.name}" Type="{described.edm}"{flag}>'
     yield _annotation("AXType", f'EnumMember="{_TERM}.AXType/{ax_type(described)}"')
     yield _annotation("LabelId", f"String={quoteattr(label_id(entity, described))}")
+    yield _annotation("HelpTextId", f"String={quoteattr(help_id(entity, described))}")
     if described.required == "yes":
         yield _annotation("IsRequired", 'Bool="true"')
     if not described.on_update:

@@ -28,9 +28,9 @@ class CustomerRules(SetRules):
             sentence = f"The value '{kind}' is not valid in field 'Party type'."
             raise failed(write.entity, "PartyType", sentence)
         if kind == "Organization" and not write.text("OrganizationName"):
-            raise missing(write.entity, "OrganizationName", "Organization name")
+            raise missing(write, "Organization name")
         if kind == "Person" and not (write.text("PersonFirstName") or write.text("PersonLastName")):
-            raise missing(write.entity, "PersonFirstName", "First name")
+            raise missing(write, "First name")
         if write.creating:
             take_party(write, "PartyNumber", str(kind))
         check_addresses(write, _BLOCKS)
@@ -53,6 +53,6 @@ class CustomerRules(SetRules):
 def _take_name(write: Write) -> None:
     """Customer definitions call the name of an organization `Name` and ask for one even of a person."""
     if write.creating and not write.text("Name"):
-        raise missing(write.entity, "Name", "Name")
+        raise missing(write, "Name")
     if "Name" in write.given and write.fields.get("PartyType") != "Person":
         write.fields["OrganizationName"] = write.fields["Name"]

@@ -32,7 +32,13 @@ class Refused(Exception):
         """What the refusal says in English."""
         return self.told("en-us")
 
-    def reply(self, in_batch: bool, rejected_status: int = 400, language: str = "en-us") -> Reply:
+    def reply(
+        self,
+        in_batch: bool,
+        rejected_status: int = 400,
+        language: str = "en-us",
+        information: Sequence[str] = (),
+    ) -> Reply:
         """The answer. Inside a batch and in older versions, refusals by business rules come as 500 (seen in
         published captures)."""
         status = self.status
@@ -43,7 +49,7 @@ class Refused(Exception):
                 "code": "",
                 "message": "An error has occurred.",
                 "innererror": {
-                    "message": self.told(language),
+                    "message": self.told(language, information),
                     "type": self.exception,
                     "stacktrace": "   at Microsoft.Dynamics.Platform.Integration.Services.OData",
                 },
@@ -51,11 +57,13 @@ class Refused(Exception):
         }
         return Reply(status, {"Content-Type": JSON, "OData-Version": "4.0"}, dumps(body))
 
-    def told(self, language: str) -> str:
-        """The refusal with its Infolog in the user's language."""
+    def told(self, language: str, information: Sequence[str] = ()) -> str:
+        """The refusal with its Infolog in the user's language; what is only information comes first."""
         if not self._infolog:
             return self._text
-        return f"{self._text} Infolog: {'; '.join(translated(line, language) for line in self._infolog)}."
+        lines = [f"Info: {line}" for line in information]
+        lines += [translated(line, language) for line in self._infolog]
+        return f"{self._text} Infolog: {'; '.join(lines)}."
 
 
 def bad_request(message: str) -> Refused:
@@ -102,6 +110,12 @@ def action_failed(action: str, entity: str, message: str) -> Refused:
     """An action that threw an exception."""
     text = f"Exception occurred while executing action {action} on Entity {entity}: {message}"
     return Refused(400, text, ACTION_EXCEPTION)
+
+
+def no_set_page() -> Reply:
+    """The same as a page (its text is assumed)."""
+    page = "<!DOCTYPE html><html><head><title>404</title></head><body>The resource cannot be found.</body></html>"
+    return Reply(404, {"Content-Type": "text/html; charset=us-ascii"}, page.encode("ascii"))
 
 
 def no_set(root: str, path: str) -> Reply:

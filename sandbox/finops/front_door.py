@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -39,12 +39,15 @@ _PHRASES = {502: "Bad Gateway", 503: "Service Unavailable", 504: "Gateway Timeou
 
 
 class FrontDoor:
-    """ASGI middleware in front of one environment."""
+    """ASGI middleware in front of one environment. `client_of` names the client of an Authorization header."""
 
-    def __init__(self, app: ASGIApp, service: FinopsService, log: RequestLog) -> None:
+    def __init__(
+        self, app: ASGIApp, service: FinopsService, log: RequestLog, client_of: Callable[[str], str]
+    ) -> None:
         self._app = app
         self._service = service
         self._log = log
+        self._client_of = client_of
         self._traffic = Traffic()
         self._limits = UserLimits(Limits(), service.clock)
         self._is_cold = True
@@ -58,7 +61,8 @@ class FrontDoor:
         if parameters.front_door_status:
             await self._send_page(parameters.front_door_status, scope, send)
             return
-        if parameters.integration_priority in _REFUSED_PRIORITIES[parameters.resource_utilization]:
+        client = self._client_of(_authorization(scope))
+        if _priority(client, parameters) in _REFUSED_PRIORITIES[parameters.resource_utilization]:
             await self._throttle(_HIGH_UTILIZATION, parameters.retry_after_seconds, scope, send)
             return
         if self._is_cold and parameters.first_call_seconds:
@@ -68,7 +72,7 @@ class FrontDoor:
             await self._write(scope, receive, send)
             return
         self._limits.limits = _limits(parameters)
-        exceeded = self._limits.enter(_user(scope))
+        exceeded = self._limits.enter(client)
         if exceeded is not None:
             await self._throttle(_sentence(exceeded, parameters), exceeded.retry_after, scope, send)
             return
@@ -76,7 +80,7 @@ class FrontDoor:
         try:
             await self._write(scope, receive, send)
         finally:
-            self._limits.leave(_user(scope), (time.perf_counter() - began) * 1000)
+            self._limits.leave(client, (time.perf_counter() - began) * 1000)
 
     async def _write(self, scope: Scope, receive: Receive, send: Send) -> None:
         parameters = self._service.parameters
@@ -132,6 +136,12 @@ def _sentence(exceeded: Exceeded, parameters: Parameters) -> str:
     )
 
 
-def _user(scope: Scope) -> str:
-    """Whose limits a request counts against; the token stands for the user."""
+def _priority(client: str, parameters: Parameters) -> str:
+    """The throttling priority of a client, by the mapping or else that of all integrations."""
+    pairs = (entry.rpartition("=") for entry in parameters.throttling_priorities)
+    mapped = {name.lower(): priority for name, _, priority in pairs}
+    return mapped.get(client.lower(), parameters.integration_priority)
+
+
+def _authorization(scope: Scope) -> str:
     return next((v.decode("latin-1") for n, v in scope["headers"] if n == b"authorization"), "")

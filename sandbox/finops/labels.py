@@ -17,9 +17,13 @@ def label_id(entity: Entity, described: Field | None = None) -> str:
     return f"{_PREFIX}{entity.type_name}{f'.{described.name}' if described else ''}"
 
 
+def help_id(entity: Entity, described: Field) -> str:
+    return f"{label_id(entity, described)}.Help"
+
+
 def label_text(entities: Mapping[str, Entity], identifier: str) -> str | None:
     """The text of a label; None when there is no such label."""
-    type_name, _, field_name = identifier.removeprefix(_PREFIX).partition(".")
+    type_name, _, field_name = identifier.removeprefix(_PREFIX).removesuffix(".Help").partition(".")
     entity = next((e for e in entities.values() if e.type_name == type_name), None)
     if entity is None or not identifier.startswith(_PREFIX):
         return None

@@ -34,7 +34,7 @@ class OrderLineRules(SetRules):
     def prepare(self, write: Write) -> None:
         number = write.text(NUMBER)
         if not number:
-            raise missing(write.entity, NUMBER, "Sales order")
+            raise missing(write, "Sales order")
         header = write.in_company(ORDERS, number)
         if header is None:
             raise not_found(write.entity, NUMBER, number, "Sales order", "Sales orders")

@@ -55,7 +55,7 @@ class OrderRules(SetRules):
     def prepare(self, write: Write) -> None:
         account = write.text(_CUSTOMER)
         if not account:
-            raise missing(write.entity, _CUSTOMER, "Customer account")
+            raise missing(write, "Customer account")
         customer = write.in_company(CUSTOMERS, account)
         if customer is None:
             raise not_found(write.entity, _CUSTOMER, account, "Customer account", "Customers")
@@ -213,13 +213,13 @@ def _check_own_address(write: Write) -> None:
     """A delivery address of the order's own has a country, a name and a description (ruling 15 of
     docs/rulings.md; that orders follow quotations is assumed)."""
     if not (write.text(_BLOCKS[0].region) or write.text(_BLOCKS[0].iso)):
-        raise missing(write.entity, _BLOCKS[0].region, "Delivery country/region")
+        raise missing(write, "Delivery country/region")
     for name, caption in (
         ("DeliveryAddressName", "Delivery name"),
         ("DeliveryAddressDescription", "Delivery address description"),
     ):
         if not write.text(name):
-            raise missing(write.entity, name, caption)
+            raise missing(write, caption)
 
 
 def _formatted(fields: Fields, prefix: str) -> Wire:

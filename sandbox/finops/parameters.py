@@ -12,14 +12,17 @@ from typing import Any
 from sandbox.finops.package.switches import Switches
 
 LANGUAGES = ("en-us", "de", "fr")
+_PRIORITIES = ("low", "medium", "high")
 _CHOICES: Mapping[str, tuple[Any, ...]] = {
     "refusal_status": (400, 500),
     "language": LANGUAGES,
     "resource_utilization": ("normal", "high", "critical"),
-    "integration_priority": ("low", "medium", "high"),
+    "integration_priority": _PRIORITIES,
     "front_door_status": (0, 502, 503, 504),
     "unmapped_status": (0, 401, 403),
     "read_only_fields": ("refuse", "ignore"),
+    "long_text": ("refuse", "cut"),
+    "unknown_set": ("json", "page"),
 }
 
 
@@ -37,17 +40,22 @@ class Parameters:
     `stale_etags_refused` (412 for an If-Match that is not the row's etag), `company_key_optional` (an address
     without dataAreaId means the default company), `text_functions` (contains and its like in filters),
     `empty_text_clears` (null and "" clear a field), `read_only_fields` (what happens to fields that may not be
-    set), `unmapped_status` (the answer to a client that is mapped to no user; 0: it is mapped).
+    set), `long_text` (and to text that is too long), `unfilterable_fields` (`<Set>.<Field>`: computed fields that
+    the service refuses in filters), `unknown_set` (the answer to an address without a set), `published_lengths`
+    ($metadata has MaxLength, as that of some builds), `unmapped_status` (the answer to a client that is mapped to no
+    user; 0: it is mapped).
+
+    `dimension_parts` is the number of dimensions in the configured format of dimension display values; 0: any.
 
     Errors: `refusal_status` is that of business refusals outside of batches, `language` the one of the user's
-    Infolog, `forbidden_sets` those for which the user has no role.
+    Infolog, `infolog_information` its lines of level Info, `forbidden_sets` those for which the user has no role.
 
-    Service conditions (section 9): `resource_utilization` high refuses integrations of low
-    `integration_priority` with 429, critical also those of medium; `retry_after_seconds` 0 leaves the header
-    out. `user_limits` turns the withdrawn limits per user on. `first_call_seconds` is how long the first call
-    takes, `front_door_status` answers every call with an HTML page. `update_conflicts` makes parallel writes
-    to single-threaded entities fail while one of them runs for `write_seconds`. `packages` are the switches of
-    data management, which have an admin path of their own.
+    Service conditions (section 9): `resource_utilization` high refuses integrations of low `integration_priority`
+    with 429, critical also those of medium; `throttling_priorities` (`<client id>=<priority>`) are those of single
+    clients. `retry_after_seconds` 0 leaves the header out. `user_limits` turns the withdrawn limits per user on.
+    `first_call_seconds` is how long the first call takes, `front_door_status` answers every call with an HTML page.
+    `update_conflicts` makes parallel writes to single-threaded entities fail while one of them runs for
+    `write_seconds`. `packages` are the switches of data management, which have an admin path of their own.
     """
 
     manual_party_numbers: bool = False
@@ -60,12 +68,19 @@ class Parameters:
     text_functions: bool = False
     empty_text_clears: bool = True
     read_only_fields: str = "refuse"
+    long_text: str = "refuse"
+    unfilterable_fields: tuple[str, ...] = ()
+    unknown_set: str = "json"
+    published_lengths: bool = False
+    dimension_parts: int = 0
     unmapped_status: int = 0
     refusal_status: int = 400
     language: str = "en-us"
+    infolog_information: tuple[str, ...] = ()
     forbidden_sets: tuple[str, ...] = ()
     resource_utilization: str = "normal"
     integration_priority: str = "low"
+    throttling_priorities: tuple[str, ...] = ()
     retry_after_seconds: int = 30
     user_limits: bool = False
     user_requests: int = 6000
@@ -95,6 +110,8 @@ class Parameters:
 
 def _checked(name: str, value: Any, present: Any) -> Any:
     if isinstance(present, tuple) and isinstance(value, list) and all(isinstance(v, str) for v in value):
+        if name == "throttling_priorities" and any(v.rpartition("=")[2] not in _PRIORITIES for v in value):
+            raise ValueError(f"{name} is {value!r}: write client=priority, one of {', '.join(_PRIORITIES)}.")
         return tuple(value)
     if isinstance(present, float) and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)

@@ -8,11 +8,14 @@ from typing import Any
 
 from sandbox.description import Entity, Field, Fields, Wire
 from sandbox.finops import errors
+from sandbox.finops.csdl import is_dimension
 from sandbox.finops.numbers import exact, parse_json
 from sandbox.finops.parameters import Parameters
 from sandbox.finops.rows import as_field
 from sandbox.odata_subset.addresses import is_guid
 from sandbox.odata_subset.moments import to_utc, wire
+
+_DELIMITER = "-"  # of dimension display values (assumed, as is the sentence)
 
 
 def parse_body(entity: Entity, body: bytes) -> dict[str, Any]:
@@ -45,7 +48,7 @@ def read_payload(
                 f"'Microsoft.Dynamics.DataEntities.{entity.type_name}'. "
                 "Make sure to only use property names that are defined by the type."
             )
-        converted = described.empty if value is None else _converted(entity, described, value)
+        converted = described.empty if value is None else _converted(entity, described, value, parameters)
         keeps = converted == "" and stands is not None and not parameters.empty_text_clears
         if not keeps and described.enabled and _is_writable(entity, described, converted, stands, parameters):
             found[name] = converted
@@ -73,9 +76,9 @@ def _noise(entity: Entity, described: Field) -> str:
     return f"Warning: validateField failed on field '{entity.label}.{described.name}'"
 
 
-def _converted(entity: Entity, described: Field, value: Any) -> Wire:
+def _converted(entity: Entity, described: Field, value: Any, parameters: Parameters) -> Wire:
     if described.kind == "string" and isinstance(value, str):
-        return _text(entity, described, value)
+        return _text(entity, described, value, parameters)
     if described.kind == "enum" and isinstance(value, str):
         return _member(described, value)
     if described.kind == "integer" and isinstance(value, int) and not isinstance(value, bool):
@@ -111,9 +114,21 @@ def _unconverted(described: Field) -> errors.Refused:
     )
 
 
-def _text(entity: Entity, described: Field, value: str) -> Wire:
-    """Over-long text is refused, not cut (assumed; both are seen). Trailing blanks do not count."""
+def _text(entity: Entity, described: Field, value: str, parameters: Parameters) -> Wire:
+    """Over-long text is refused, or cut where a parameter says so (both are seen). Trailing blanks do not count."""
+    parts = parameters.dimension_parts
+    if parts and value and is_dimension(described) and value.count(_DELIMITER) + 1 != parts:
+        raise errors.rejected(
+            entity.label,
+            [
+                f"Error: The value '{value}' in field '{described.name}' does not have the {parts} dimensions of the "
+                "configured format",
+                _noise(entity, described),
+            ],
+        )
     if described.max_length is not None and len(value.rstrip(" ")) > described.max_length:
+        if parameters.long_text == "cut":
+            return value[: described.max_length]
         raise errors.rejected(
             entity.label,
             [

@@ -18,7 +18,7 @@ def take_product(write: Write) -> None:
     caption = "Product number" if name == "ProductNumber" else "Item number"
     number = write.text(name)
     if not number:
-        raise missing(write.entity, name, caption)
+        raise missing(write, caption)
     distinct = (
         write.in_company(_DISTINCT, number)
         if name == "ProductNumber"

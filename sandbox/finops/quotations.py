@@ -35,7 +35,7 @@ class QuotationRules(SetRules):
     def prepare(self, write: Write) -> None:
         account = write.text("RequestingCustomerAccountNumber")
         if not account:
-            raise missing(write.entity, "RequestingCustomerAccountNumber", "Customer account")
+            raise missing(write, "Customer account")
         customer = write.in_company(CUSTOMERS, account)
         if customer is None:
             raise not_found(
@@ -91,7 +91,7 @@ def check_shipping_date(write: Write) -> None:
     assumed)."""
     day = write.text(SHIPPING_DATE)[:10]
     if day in ("", _NO_DATE):
-        raise missing(write.entity, SHIPPING_DATE, "Requested ship date")
+        raise missing(write, "Requested ship date")
     if write.parameters.delivery_date_control and SHIPPING_DATE in write.changed and day < write.today:
         sentence = f"The requested ship date {day} is earlier than today and is not allowed."
         raise failed(write.entity, SHIPPING_DATE, sentence)
@@ -130,8 +130,8 @@ def _check_own_address(write: Write) -> None:
     if not (
         write.text("DeliveryAddressCountryRegionId") or write.text("DeliveryAddressCountryRegionISOCode")
     ):
-        raise missing(write.entity, "DeliveryAddressCountryRegionId", "Delivery country/region")
+        raise missing(write, "Delivery country/region")
     if not write.text("DeliveryAddressName"):
-        raise missing(write.entity, "DeliveryAddressName", "Delivery name")
+        raise missing(write, "Delivery name")
     if not write.text("DeliveryAddressDescription"):
-        raise missing(write.entity, "DeliveryAddressDescription", "Delivery address description")
+        raise missing(write, "Delivery address description")

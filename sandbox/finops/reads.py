@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -56,13 +57,15 @@ def read_options(query: str) -> Options:
 
 
 class Reader:
-    """Answers GET requests. `text_functions` allows contains and its like in filters."""
+    """Answers GET requests. `text_functions` allows contains and its like in filters, `unfilterable` names fields that
+    they may not name."""
 
     def __init__(self, entities: Mapping[str, Entity], store: Store) -> None:
         self._entities = entities
         self._store = store
         self._matchers = {False: Matcher(DIALECT), True: Matcher(WITH_FUNCTIONS)}
         self.text_functions = False
+        self.unfilterable: frozenset[str] = frozenset()
 
     def many(self, call: Call, entity: Entity, options: Options, gate: CompanyGate) -> Reply:
         """A page of a set; the next link goes on by offset, so rows that come or go in between shift it."""
@@ -161,6 +164,7 @@ class Reader:
 
     def _rows(self, entity: Entity, options: Options, gate: CompanyGate) -> list[Row]:
         table, scope = as_seen(self._store.tables, entity), gate.scope_of(entity)
+        self._check_filter(entity, options)
         matcher = self._matchers[self.text_functions]
         try:
             return matcher.rows(table, options.filter, options.orderby, options.aliases, scope)
@@ -169,11 +173,18 @@ class Reader:
 
     def _narrowed(self, entity: Entity, options: Options, rows: list[Row]) -> list[Row]:
         """Filter and order of a navigation path, whose rows are few."""
+        self._check_filter(entity, options)
         matcher = self._matchers[self.text_functions]
         try:
             return matcher.among(entity, rows, options.filter, options.orderby, options.aliases)
         except (FilterError, OptionError) as error:
             raise errors.bad_request(str(error)) from None
+
+    def _check_filter(self, entity: Entity, options: Options) -> None:
+        words = re.findall(r"\w+", re.sub(r"'[^']*'", "", options.filter)) if self.unfilterable else []
+        for name in words:
+            if f"{entity.set_name}.{name}" in self.unfilterable:
+                raise errors.bad_request(f"The field '{name}' is computed and cannot be filtered.")
 
 
 def _form(call: Call, options: Options | None) -> Form:

@@ -1,4 +1,5 @@
-"""Business rules of F&O writes, in the order in which they are applied.
+"""Business rules of F&O writes, in the order in which they are applied: fields in payload order, defaults, the row as a
+whole, the write (finops-odata sheet, section 7).
 
 What holds for every table stands here: the company, numbers from sequences, required fields, references to
 other tables. What one table adds is in the class that `_RULES` names.
@@ -6,7 +7,7 @@ other tables. What one table adds is in the class that `_RULES` names.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from sandbox.description import Entity, Fields, Key, fold
 from sandbox.finops import errors
@@ -55,12 +56,11 @@ def rules_of(stored: Entity) -> SetRules:
 
 
 def start(write: Write, default_company: str) -> None:
-    """Complete the key of a new row and set defaults. Raises Refused for an empty key field, and when the row
-    exists."""
+    """Check the fields of a new row, complete its key and set defaults. Raises Refused."""
     fields, stored = write.fields, write.stored
     if COMPANY in stored.fields:
         fields[COMPANY] = fold(str(fields.get(COMPANY) or default_company))
-    table = write.tx.table(stored.set_name)
+    _check_fields(write, write.given)
     _number(write)
     rules_of(stored).prepare(write)
     for key in stored.key_fields:
@@ -69,8 +69,16 @@ def start(write: Write, default_company: str) -> None:
     for field, value in stored.defaults.items():
         if not fields.get(field):
             fields[field] = value
-    if table.get(stored.key_of(fields)) is not None:
-        raise _duplicate(write)
+
+
+def _check_fields(write: Write, names: Iterable[str]) -> None:
+    """Whether the fields refer to rows that there are, in this order."""
+    references = REFERENCES.get(write.stored.set_name, ())
+    for name in names:
+        value = str(write.fields.get(name) or "")
+        for reference in references:
+            if reference.field == name and value and not _exists(write, reference, value):
+                raise unrelated(write.entity, reference, value)
 
 
 def _number(write: Write) -> None:
@@ -94,21 +102,24 @@ def _number(write: Write) -> None:
 
 
 def finish(write: Write) -> None:
-    """Check required fields and references, and fill in what the server fills in. Raises Refused.
+    """Check a changed row's fields, then the row as a whole, and fill in what the server fills in. Raises Refused,
+    for a new row last of all when there is one with its key.
 
     References are looked at where a field was set.
     """
-    set_name, fields = write.stored.set_name, write.fields
-    for name, caption in REQUIRED.get(set_name, {}).items():
-        if not fields.get(name):
-            raise missing(write.entity, name, caption)
-    for reference in REFERENCES.get(set_name, ()):
-        value = str(fields.get(reference.field) or "")
-        if value and reference.field in write.changed and not _exists(write, reference, value):
-            raise unrelated(write.entity, reference, value)
+    if not write.creating:
+        _check_fields(write, write.given)
+    for name, caption in REQUIRED.get(write.stored.set_name, {}).items():
+        if not write.fields.get(name):
+            raise missing(write, caption)
+    if write.creating:
+        _check_fields(write, [name for name in write.fields if name not in write.given])
     rules = rules_of(write.stored)
     rules.check(write)
     rules.complete(write)
+    table = write.tx.table(write.stored.set_name)
+    if write.creating and table.get(write.stored.key_of(write.fields)) is not None:
+        raise _duplicate(write)
 
 
 def fill_planted(tx: Transaction, stored: Entity, fields: Fields) -> None:

@@ -66,7 +66,7 @@ class FinopsService:
         self._default_company = default_company
         self._client_id = client_id
         self._reader = Reader(entities, store)
-        self._csdl = b""
+        self._csdl: dict[bool, bytes] = {}
         self.parameters = parameters
         self.packages = PackageService(
             entities, store, clock, default_company, parameters.packages, self.upsert, client_id
@@ -81,14 +81,18 @@ class FinopsService:
     def parameters(self, parameters: Parameters) -> None:
         self._parameters = parameters
         self._reader.text_functions = parameters.text_functions
+        self._reader.unfilterable = frozenset(parameters.unfilterable_fields)
 
     def flush(self) -> None:
-        self.store.flush()
+        self.packages.management.flush()
 
     def administer(self, method: str, what: str, body: Any) -> Any:
         """Answer an admin call that is this system's own; None when it is not."""
         answer = administer(self, method, what, body)
-        return self.packages.administer(method, what, body) if answer is None else answer
+        if answer is None:
+            answer = self.packages.administer(method, what, body)
+            self.flush()
+        return answer
 
     def handle(self, prefix: str, call: Call) -> Reply:
         """Answer a call. Each answer names an activity and says how long it took (finops-odata sheet,
@@ -119,7 +123,10 @@ class FinopsService:
 
     def refusal(self, refused: errors.Refused, in_batch: bool) -> Reply:
         """The answer for a refusal, in the user's language."""
-        return refused.reply(in_batch, self._parameters.refusal_status, self._parameters.language)
+        parameters = self._parameters
+        return refused.reply(
+            in_batch, parameters.refusal_status, parameters.language, parameters.infolog_information
+        )
 
     def operate(self, call: Call, tx: Transaction | None) -> Reply:
         """Answer one operation; a write joins `tx` or makes a transaction of its own. Raises Refused."""
@@ -134,7 +141,8 @@ class FinopsService:
             raise errors.bad_request(str(error)) from None
         entity = self.entities.get(address.set_name)
         if entity is None:
-            return errors.no_set(call.root, call.path)
+            is_page = self._parameters.unknown_set == "page"
+            return errors.no_set_page() if is_page else errors.no_set(call.root, call.path)
         if entity.set_name in self._parameters.forbidden_sets:
             raise errors.no_role(entity.set_name)
         if call.method == "GET":
@@ -161,8 +169,10 @@ class FinopsService:
         if not path:
             context = f"{call.root}{PREFIX}$metadata"
             return json_reply(metadata.service_document(context, self.entities), 200, {})
-        self._csdl = self._csdl or csdl(self.entities, self.actions)
-        return Reply(200, {"Content-Type": "application/xml", "OData-Version": "4.0"}, self._csdl)
+        lengths = self._parameters.published_lengths
+        if lengths not in self._csdl:
+            self._csdl[lengths] = csdl(self.entities, self.actions, lengths)
+        return Reply(200, {"Content-Type": "application/xml", "OData-Version": "4.0"}, self._csdl[lengths])
 
     def _read(self, call: Call, entity: Entity, address: Address) -> Reply:
         options = read_options(call.query)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sandbox.description import Entity, Fields, Key, Wire, fold
 from sandbox.finops import errors
-from sandbox.finops.entities import Reference
+from sandbox.finops.entities import BACKINGS, Reference
 from sandbox.finops.parameters import Parameters
 from sandbox.finops.rows import COMPANY
 from sandbox.store.store import Transaction
@@ -81,8 +81,16 @@ def frozen(entity: Entity, name: str) -> errors.Refused:
     return failed(entity, name, f"Field '{name}' does not allow editing")
 
 
-def missing(entity: Entity, name: str, caption: str) -> errors.Refused:
-    return failed(entity, name, f"Field '{caption}' must be filled in.")
+def missing(write: Write, caption: str) -> errors.Refused:
+    """A mandatory field without a value: the row as a whole does not pass validation."""
+    table = BACKINGS[write.stored.set_name].table
+    return errors.rejected(
+        write.entity.label,
+        [
+            f"Warning: Field '{caption}' must be filled in.",
+            f"Warning: validateWrite failed on data source '{table} ({table})'",
+        ],
+    )
 
 
 def not_found(entity: Entity, name: str, value: str, caption: str, related: str) -> errors.Refused:

@@ -23,6 +23,7 @@ class Store:
     """
 
     def __init__(self, entities: Iterable[Entity], folder: Path) -> None:
+        self.folder = folder
         self.tables: dict[str, Table] = {e.set_name: Table(e) for e in entities}
         self.counters: dict[str, int] = {}
         self._journal = Journal(folder)

@@ -151,7 +151,7 @@ def test_the_customer_must_be_one_of_the_same_company(finops, contact):
         ({"FirstName": ..., "LastName": ...}, "Field 'First name' must be filled in."),
         ({"ContactPersonPartyType": "Organization"}, "Party type"),
         ({"LastName": "x" * 26}, "too long"),
-        ({"dataAreaId": "none"}, "Associated party"),
+        ({"dataAreaId": "none"}, "in field 'Company' is not found"),
         ({"IsInactive": "Perhaps"}, "Perhaps"),
         ({"IsContactPersonExternallyMaintained": 1}, "IsContactPersonExternallyMaintained"),
         ({"ContactPersonId": "1"}, "'ContactPersonId' does not exist"),

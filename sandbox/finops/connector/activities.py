@@ -20,7 +20,8 @@ class Activity:
 
     `takes_files`: single files of one entity come in, not packages. `clients` are the application ids of its
     authorization policy. `every_seconds` is the recurrence of an export by the sandbox's clock (0: only when the
-    admin API says so); `prevents_empty` keeps the file of an export without records from being uploaded.
+    admin API says so); `prevents_empty` keeps the file of an export without records from being uploaded;
+    `is_ready` marks those that every new environment has.
     """
 
     id: str
@@ -32,6 +33,7 @@ class Activity:
     company: str = ""
     every_seconds: float = 0.0
     prevents_empty: bool = False
+    is_ready: bool = False
     next_run: datetime | None = None
     running: Job | None = None
 
@@ -40,8 +42,10 @@ def ready(client_id: str) -> list[Activity]:
     """The activities of a new environment: packages come in, changed customers go out once a minute."""
     clients = (client_id,)
     return [
-        Activity(READY_IMPORT, IMPORT, "Recurring import", clients),
-        Activity(READY_EXPORT, EXPORT, "Export changes of Customers V3", clients, every_seconds=60),
+        Activity(READY_IMPORT, IMPORT, "Recurring import", clients, is_ready=True),
+        Activity(
+            READY_EXPORT, EXPORT, "Export changes of Customers V3", clients, every_seconds=60, is_ready=True
+        ),
     ]
 
 

@@ -34,7 +34,7 @@ class ActivityAdministration:
         name = unquote(what.removeprefix(f"{_ACTIVITIES}/"))
         if method == "PUT":
             activity = declared(name, body, self._client_id)
-            self._queue.activities[activity.id] = activity
+            self._queue.declare(activity)
             return _shown(activity)
         if method == "POST" and name.endswith("/run"):
             activity = self._queue.activities[plain_id(name.removesuffix("/run"))]

@@ -29,7 +29,6 @@ class Message:
     company: str = ""
     entity: str = ""
     external_id: str = ""
-    content: bytes | None = None
     job: Job | None = None
     log: str = ""
     blob: str = ""

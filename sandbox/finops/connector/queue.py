@@ -10,10 +10,13 @@ from typing import Any
 from sandbox.clock import Clock
 from sandbox.finops.connector.activities import Activity
 from sandbox.finops.connector.messages import Message
+from sandbox.finops.connector.records import activity_of, message_of, record_of
 from sandbox.finops.package.archive import PackageError
 from sandbox.finops.package.jobs import CANCELED
 from sandbox.finops.package.management import DataManagement, ManagementError
 from sandbox.finops.package.projects import IMPORT
+
+_ACTIVITY, _MESSAGE = "activity", "message"
 
 
 class Queue:
@@ -22,9 +25,36 @@ class Queue:
     def __init__(self, management: DataManagement, clock: Clock, activities: Iterable[Activity]) -> None:
         self._management = management
         self._clock = clock
+        self._keep = management.keep
         self.activities: dict[str, Activity] = {a.id: a for a in activities}
         self.messages: dict[str, Message] = {}
         self._to_process: list[Message] = []
+        self._recall()
+
+    def _recall(self) -> None:
+        """What was there before a restart. The ready activities are those of the settings, as they stand now."""
+        jobs = self._management.jobs
+        for record in self._keep.take(_ACTIVITY).values():
+            kept = activity_of(record, jobs)
+            if kept.is_ready:
+                ready = self.activities[kept.id]
+                ready.next_run, ready.running = kept.next_run, kept.running
+            else:
+                self.activities[kept.id] = kept
+        for record in self._keep.take(_MESSAGE).values():
+            message = message_of(record, jobs)
+            self.messages[message.id] = message
+            comes_in = self.activities[message.activity].direction == IMPORT
+            if comes_in and not message.log and (message.job is None or not jobs.is_finished(message.job)):
+                self._to_process.append(message)
+
+    def declare(self, activity: Activity) -> None:
+        """An activity as the admin API sets it."""
+        self.activities[activity.id] = activity
+        self._keep.put(_ACTIVITY, activity.id, record_of(activity))
+
+    def _save(self, kept: Message | Activity) -> None:
+        self._keep.put(_MESSAGE if isinstance(kept, Message) else _ACTIVITY, kept.id, record_of(kept))
 
     def find(self, message_id: str) -> Message | None:
         return self.messages.get(message_id)
@@ -35,7 +65,8 @@ class Queue:
         """A message that came in; it is processed when those before it are."""
         message = self._message(activity)
         message.company, message.entity, message.external_id = company, entity, external_id
-        message.content = content
+        self._keep.write(_MESSAGE, message.id, content)
+        self._save(message)
         self._to_process.append(message)
         self.advance()
         return message
@@ -62,23 +93,27 @@ class Queue:
             activity.running = self._management.start_export(
                 activity.project, activity.project, "", activity.company
             )
+            self._save(activity)
 
     def collect(self, activity: Activity) -> None:
         """Run an export activity whose time has come, and put a finished export into its queue."""
         now = self._clock.now()
         if activity.every_seconds and (activity.next_run is None or now >= activity.next_run):
             activity.next_run = now + timedelta(seconds=activity.every_seconds)
+            self._save(activity)
             self.run(activity)
         job = activity.running
         if job is None or not self._management.jobs.is_finished(job):
             return
         activity.running = None
+        self._save(activity)
         if self._management.jobs.state(job) == CANCELED:
             return
         message = self._message(activity)
         message.job = job
         if job.exported or not activity.prevents_empty:
             message.blob = job.package
+        self._save(message)
 
     def next(self, activity: Activity, root: str) -> dict[str, Any] | None:
         """Hand out the first message that is not in somebody's hands."""
@@ -90,6 +125,7 @@ class Queue:
             if message.activity == activity.id and not message.acked and is_free:
                 message.response = self._response(message, root)
                 message.dequeued_at = now
+                self._save(message)
                 return message.response
         return None
 
@@ -99,6 +135,7 @@ class Queue:
             mine = message.activity == activity.id and not message.acked
             if mine and message.response is not None and message.response == given:
                 message.acked = True
+                self._save(message)
                 return True
         return False
 
@@ -112,7 +149,9 @@ class Queue:
 
     def _response(self, message: Message, root: str) -> dict[str, Any]:
         """What dequeue answers. The link is http even behind https, as behind a load balancer (sheet)."""
-        exists = self.content(self.activities[message.activity], message.id) is not None
+        exists = bool(message.blob) and self._management.blobs.exists(
+            message.blob, self._management.switches.blob_days
+        )
         host = root.partition("://")[2]
         link = (
             f"http://{host}/api/connector/download/%7B{message.activity}%7D?correlation-id=%7B{message.id}%7D"
@@ -137,7 +176,7 @@ class Queue:
         activity = self.activities[message.activity]
         if self._management.jobs.busy_with(activity.project, IMPORT):
             return False
-        content, message.content = message.content or b"", None
+        content = self._keep.read(_MESSAGE, message.id) or b""
         try:
             if activity.takes_files:
                 message.job = self._management.start_file_import(
@@ -147,4 +186,6 @@ class Queue:
                 message.job = self._management.start_import(content, activity.project, "", message.company)
         except (PackageError, ManagementError) as error:
             message.log = str(error)
+        self._save(message)
+        self._keep.remove(_MESSAGE, message.id)
         return True

@@ -54,7 +54,7 @@ class Administration:
         shapes = {label: self._shape(label, entity) for label, entity in given}
         projects.save(name, body.get("operation", "Export"), [entity for _, entity in given])
         for label, shape in shapes.items():
-            projects.shapes[(fold(name), fold(label))] = shape
+            projects.set_shape(name, label, shape)
         return {"project": name, "entities": list(shapes)}
 
     def _shape(self, label: str, given: Mapping[str, Any]) -> Shape:

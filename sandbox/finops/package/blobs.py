@@ -20,6 +20,7 @@ from urllib.parse import parse_qs, quote, unquote, urlencode, urlsplit
 from sandbox.clock import Clock
 from sandbox.finops.package.blob_errors import BlobError, not_found, unauthentic
 from sandbox.finops.package.blocks import Blocks
+from sandbox.finops.package.keep import Keep
 from sandbox.finops.package.switches import Switches
 from sandbox.web import Call, Reply
 
@@ -28,6 +29,7 @@ CONTAINER = "dmf"
 _VERSION = "2021-08-06"
 _MOMENT = "%Y-%m-%dT%H:%M:%SZ"
 _SIGNED = ("sv", "se", "sr", "sp")
+_FILE, _SECRET = "blob", "secret"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +40,21 @@ class Blob:
 
 
 class BlobStore:
-    """Files in memory, forgotten after their days are over or when the sandbox stops."""
+    """Files that are forgotten after their days are over. They and their links outlive a restart, blocks that wait
+    for their list do not."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, keep: Keep) -> None:
         self._clock = clock
-        self._secret = secrets.token_bytes(32)
-        self._blobs: dict[str, Blob] = {}
+        self._keep = keep
         self._blocks = Blocks()
+        self._blobs = {
+            name: (content_type, datetime.fromisoformat(stored_at))
+            for name, (content_type, stored_at) in keep.take(_FILE).items()
+        }
+        found = keep.take(_SECRET).get(_SECRET)
+        self._secret = bytes.fromhex(found) if found else secrets.token_bytes(32)
+        if not found:
+            keep.put(_SECRET, _SECRET, self._secret.hex())
 
     def link(self, root: str, name: str, permissions: str, seconds: float) -> str:
         """A signed URL under `root` that is good for so many seconds."""
@@ -54,18 +64,27 @@ class BlobStore:
         return f"{root}{PREFIX}{CONTAINER}/{quote(name, safe='')}?{urlencode(query)}"
 
     def store(self, name: str, content: bytes, content_type: str = "application/zip") -> None:
-        self._blobs[name] = Blob(content, content_type, self._clock.now())
+        now = self._clock.now()
+        self._keep.write(_FILE, name, content)
+        self._keep.put(_FILE, name, [content_type, now.isoformat()])
+        self._blobs[name] = (content_type, now)
+
+    def exists(self, name: str, days: float) -> bool:
+        """Whether the file is there; one whose days are over goes."""
+        found = self._blobs.get(name)
+        if found is not None and self._clock.now() - found[1] >= timedelta(days=days):
+            self.drop(name)
+        return name in self._blobs
 
     def read(self, name: str, days: float) -> Blob | None:
         """The file, unless it is gone."""
-        blob = self._blobs.get(name)
-        if blob is not None and self._clock.now() - blob.stored_at >= timedelta(days=days):
-            del self._blobs[name]
-            return None
-        return blob
+        content = self._keep.read(_FILE, name) if self.exists(name, days) else None
+        return None if content is None else Blob(content, *self._blobs[name])
 
     def drop(self, name: str) -> None:
-        self._blobs.pop(name, None)
+        if self._blobs.pop(name, None) is not None:
+            self._keep.drop(_FILE, name)
+            self._keep.remove(_FILE, name)
 
     def follow(self, url: str, days: float) -> bytes:
         """The file behind a link of this store. Raises BlobError."""
@@ -119,12 +138,12 @@ class BlobStore:
                 "InvalidHeaderValue",
                 "The value for one of the HTTP headers is not in the correct format.",
             )
-        if call.headers.get("if-none-match") == "*" and self.read(name, switches.blob_days) is not None:
+        if call.headers.get("if-none-match") == "*" and self.exists(name, switches.blob_days):
             raise BlobError(409, "BlobAlreadyExists", "The specified blob already exists.")
         content = self._blocks.commit(name, call.body) if step else call.body
         content_type = call.headers.get("x-ms-blob-content-type") or call.headers.get("content-type")
         self.store(name, content, content_type or "application/octet-stream")
-        return Reply(201, _headers(self._blobs[name]))
+        return Reply(201, _headers(Blob(content, *self._blobs[name])))
 
     def _get(self, call: Call, switches: Switches) -> Reply:
         blob = self.read(self._check(call.path, call.query, "r"), switches.blob_days)

@@ -16,7 +16,7 @@ from sandbox.finops.package.names import by_label, element_name, file_name, stag
 from sandbox.finops.package.projects import INCREMENTAL, Projects, Shape
 from sandbox.finops.package.staging import COMPANY_COLUMN
 from sandbox.finops.package.switches import Switches
-from sandbox.finops.package.tracking import Tracking, token
+from sandbox.finops.package.tracking import Token, Tracking, token
 from sandbox.finops.package.values import writer
 from sandbox.finops.reads import DIALECT
 from sandbox.finops.rows import COMPANY
@@ -41,11 +41,13 @@ class Extent:
 
 @dataclass(frozen=True, slots=True)
 class _Content:
-    """One entity's file and what the manifest says of it."""
+    """One entity's file, what the manifest says of it, and the token that moves on to these rows."""
 
     name: str
     content: bytes
     package: PackageEntity
+    token: Token | None
+    rows: list[Row]
 
 
 class Exporter:
@@ -92,19 +94,19 @@ class Exporter:
 
         def steps(job: Job) -> Iterator[None]:
             job.runs = [EntityRun(e.label) for e in entities]
-            files: dict[str, bytes] = {}
-            packed: list[PackageEntity] = []
+            made: list[_Content] = []
             for package, run in zip(entities, job.runs, strict=True):
-                made: list[_Content] = []
-                yield from self._entity(job, run, package, switches, extent, set(files), made)
-                files[made[0].name] = made[0].content
-                packed.append(made[0].package)
+                yield from self._entity(job, run, package, switches, extent, made)
                 run.finish()
-            manifest = Manifest(job.group, "", tuple(packed))
+            files = {content.name: content.content for content in made}
+            manifest = Manifest(job.group, "", tuple(content.package for content in made))
             files = {MANIFEST: render_manifest(manifest), HEADER: render_header(job.package_name), **files}
             job.package = f"{job.package_name or job.group}-{job.id}.zip"
             job.exported = sum(run.good for run in job.runs)
             self._blobs.store(job.package, pack(files))
+            for content in made:
+                if content.token is not None:
+                    self._tracking.advance(content.token, content.rows)
 
         return steps
 
@@ -115,14 +117,14 @@ class Exporter:
         package: PackageEntity,
         switches: Switches,
         extent: Extent,
-        taken: set[str],
         made: list[_Content],
     ) -> Iterator[None]:
         run.state = EXECUTING
         entity = by_label(self._entities)[fold(package.label)]
-        shape = self._projects.shapes.get((fold(job.group), fold(package.label)), Shape())
+        shape = self._projects.shape(job.group, package.label)
         rows = self._rows(entity, shape, job.company)
-        chosen = self._chosen(job, package, rows, switches, extent)
+        at = _tracked(job, package, switches, extent)
+        chosen = rows[: extent.count] if at is None else self._tracking.changed(at, rows)
         form = check_format(package.source_format, package.label)
         columns = _columns(entity, shape, switches)
         records = Records(list(columns), _texts(entity, columns, chosen, switches, form.startswith("XML")))
@@ -132,22 +134,9 @@ class Exporter:
             if n % _AT_ONCE == 0:
                 yield
         run.total = run.good = len(chosen)
-        name = file_name(package.label, EXTENSIONS[form], taken)
+        name = file_name(package.label, EXTENSIONS[form], {content.name for content in made})
         maps = tuple(FieldMap(column, column) for column in columns)
-        made.append(_Content(name, b"".join(pieces), replace(package, file=name, maps=maps)))
-
-    def _chosen(
-        self, job: Job, package: PackageEntity, rows: list[Row], switches: Switches, extent: Extent
-    ) -> list[Row]:
-        """All rows, or those that changed when these are asked for and the entity is tracked."""
-        if extent.count is not None:
-            return rows[: extent.count]
-        if not switches.change_tracking or not (extent.changes_only or package.refresh_type == INCREMENTAL):
-            return rows
-        at = token(job.group, package.label, job.company)
-        changed = self._tracking.changed(at, rows)
-        self._tracking.advance(at, rows)
-        return changed
+        made.append(_Content(name, b"".join(pieces), replace(package, file=name, maps=maps), at, rows))
 
     def _rows(self, entity: Entity, shape: Shape, company: str) -> list[Row]:
         return self._matching(entity, shape.filter, company if COMPANY in entity.fields else None)
@@ -157,6 +146,14 @@ class Exporter:
             return self._matcher.rows(as_seen(self._store.tables, entity), text, [], {}, scope)
         except FilterError as error:
             raise ValueError(str(error)) from None
+
+
+def _tracked(job: Job, package: PackageEntity, switches: Switches, extent: Extent) -> Token | None:
+    """The token of an entity of which only changes are exported; None where all rows are."""
+    only_changes = extent.changes_only or package.refresh_type == INCREMENTAL
+    if extent.count is not None or not switches.change_tracking or not only_changes:
+        return None
+    return token(job.group, package.label, job.company)
 
 
 def _columns(entity: Entity, shape: Shape, switches: Switches) -> dict[str, str]:

@@ -55,7 +55,7 @@ class EntityRun:
 
 @dataclass(slots=True)
 class Job:
-    """One execution of a project."""
+    """One execution of a project. `order` is what it takes, beside a package, to do its work again after a restart."""
 
     id: str
     group: str
@@ -71,6 +71,7 @@ class Job:
     package: str = ""
     package_name: str = ""
     exported: int = 0
+    order: dict[str, Any] = field(default_factory=dict)
 
     @property
     def outcome(self) -> str:
@@ -88,11 +89,12 @@ Work = Callable[[Job], Iterator[object]]
 
 
 class Jobs:
-    """All jobs of one environment. One of them is worked on at a time."""
+    """All jobs of one environment. One of them is worked on at a time; `save` is told of every step in a job's life."""
 
-    def __init__(self, clock: Clock, flush: Callable[[], None]) -> None:
+    def __init__(self, clock: Clock, flush: Callable[[], None], save: Callable[[Job], None]) -> None:
         self._clock = clock
         self._flush = flush
+        self._save = save
         self._jobs: dict[str, Job] = {}
         self._waiting: list[tuple[Job, Work]] = []
         self._current: tuple[Job, Iterator[object]] | None = None
@@ -101,7 +103,15 @@ class Jobs:
     def add(self, job: Job, work: Work) -> None:
         self._jobs[job.id] = job
         self._waiting.append((job, work))
+        self._save(job)
         self.kick()
+
+    def know(self, job: Job, work: Work) -> None:
+        """A job of the time before a restart; what was not finished begins anew (assumed)."""
+        self._jobs[job.id] = job
+        if not (job.done or job.canceled):
+            job.began_at = None
+            self._waiting.append((job, work))
 
     def find(self, execution_id: str) -> Job | None:
         return self._jobs.get(execution_id)
@@ -136,6 +146,7 @@ class Jobs:
         """What a user does in the user interface; rows that are already in the target stay."""
         if not self.is_finished(job):
             job.canceled = True
+            self._save(job)
 
     def kick(self) -> None:
         """Let the pump run, if there is anything to do."""
@@ -164,6 +175,7 @@ class Jobs:
         if job.canceled or next(steps, _DONE) is _DONE:
             job.done = not job.canceled
             self._current = None
+            self._save(job)
         return True
 
     def _begin(self) -> bool:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from datetime import timedelta
 
 from sandbox.clock import Clock
 from sandbox.description import Entity, fold
+from sandbox.finops.package.archive import PackageError
 from sandbox.finops.package.blobs import BlobStore
 from sandbox.finops.package.exporting import Exporter, Extent
 from sandbox.finops.package.importing import (
@@ -18,12 +20,16 @@ from sandbox.finops.package.importing import (
     open_package,
     package_of_file,
 )
+from sandbox.finops.package.job_records import job_of, record_of
 from sandbox.finops.package.jobs import EntityRun, Job, Jobs
+from sandbox.finops.package.keep import Keep
 from sandbox.finops.package.names import by_label
 from sandbox.finops.package.projects import EXPORT, IMPORT, Projects
 from sandbox.finops.package.switches import Switches
 from sandbox.finops.package.tracking import Tracking
 from sandbox.store.store import Store
+
+_JOB = "job"
 
 
 class ManagementError(Exception):
@@ -46,13 +52,27 @@ class DataManagement:
         self.clock = clock
         self.switches = switches
         self.default_company = default_company
-        self.blobs = BlobStore(clock)
-        self.projects = Projects(store, entities)
-        self.tracking = Tracking()
-        self.jobs = Jobs(clock, store.flush)
+        self.keep = Keep(store.folder / "packages")
+        self.blobs = BlobStore(clock, self.keep)
+        self.projects = Projects(store, entities, self.keep)
+        self.tracking = Tracking(self.keep)
+        self.jobs = Jobs(clock, self.flush, self.save)
         self.exporter = Exporter(entities, store, self.projects, self.blobs, self.tracking)
         self._importer = Importer(entities, self.blobs, upsert)
         self._store = store
+        for record in self.keep.take(_JOB).values():
+            self.jobs.know(job_of(record), self._again)
+
+    def flush(self) -> None:
+        """Hand rows and records to the operating system."""
+        self._store.flush()
+        self.keep.flush()
+
+    def save(self, job: Job) -> None:
+        """Remember a job, and its package as long as it may be needed again."""
+        self.keep.put(_JOB, job.id, record_of(job))
+        if job.done or job.canceled:
+            self.keep.remove(_JOB, job.id)
 
     def change_switches(self, given: Mapping[str, object]) -> None:
         """Set switches. Raises ValueError."""
@@ -71,20 +91,26 @@ class DataManagement:
     ) -> Job:
         """Queue the import of a package. Raises PackageError and ManagementError."""
         package = open_package(content, self.entities, self.switches)
-        return self._queue_import(
+        job = self._import_job(
             package, group or package.manifest.group, execution_id, company, execute, overwrite
         )
+        return self._queue_import(job, package, content)
 
     def start_file_import(self, content: bytes, group: str, label: str, company: str) -> Job:
         """Queue the import of one file in the format that the project says. Raises PackageError and
         ManagementError."""
+        package = self._package_of_file(content, group, label)
+        job = self._import_job(package, group, "", company, execute=True, overwrite=False)
+        job.order = {"label": label}
+        return self._queue_import(job, package, content)
+
+    def _package_of_file(self, content: bytes, group: str, label: str) -> Package:
         found = next((e for e in self.projects.entities_of(group) if fold(e.label) == fold(label)), None)
         if found is None:
             raise ManagementError(f"Entity {label} is not part of data project {group}.")
-        package = package_of_file(content, found, self.entities, self.switches)
-        return self._queue_import(package, group, "", company, execute=True, overwrite=False)
+        return package_of_file(content, found, self.entities, self.switches)
 
-    def _queue_import(
+    def _import_job(
         self, package: Package, group: str, execution_id: str, company: str, execute: bool, overwrite: bool
     ) -> Job:
         if not group:
@@ -96,6 +122,10 @@ class DataManagement:
         job = self._job(group, IMPORT, execution_id, company, repeat=False)
         self.projects.save_import(group, package.manifest.entities, overwrite)
         job.executed = execute
+        return job
+
+    def _queue_import(self, job: Job, package: Package, content: bytes) -> Job:
+        self.keep.write(_JOB, job.id, content)
         self.jobs.add(job, self._importer.work(package, self.switches))
         return job
 
@@ -118,8 +148,26 @@ class DataManagement:
         entities = self.exporter.check(str(project.fields["Name"]), extent)
         job = self._job(str(project.fields["Name"]), EXPORT, execution_id, company, repeat=again)
         job.package_name = package_name
+        job.order = {**asdict(extent), "labels": list(extent.labels)}
         self.jobs.add(job, self.exporter.work(entities, self.switches, extent))
         return job
+
+    def _again(self, job: Job) -> Iterator[None]:
+        """The work of a job that a restart broke off; one that cannot be done any more is cancelled."""
+        content = self.keep.read(_JOB, job.id) or b""
+        try:
+            if job.operation == EXPORT:
+                extent = Extent(**{**job.order, "labels": tuple(job.order["labels"])})
+                entities = self.exporter.check(job.group, extent)
+                yield from self.exporter.work(entities, self.switches, extent)(job)
+            elif "label" in job.order:
+                package = self._package_of_file(content, job.group, job.order["label"])
+                yield from self._importer.work(package, self.switches)(job)
+            else:
+                package = open_package(content, self.entities, self.switches)
+                yield from self._importer.work(package, self.switches)(job)
+        except (PackageError, ManagementError):
+            job.canceled = True
 
     def _job(self, group: str, operation: str, execution_id: str, company: str, repeat: bool) -> Job:
         """A job with the caller's id or one of our own. A repeated id is refused unless it is said to be run
@@ -150,11 +198,12 @@ class DataManagement:
             run.keys_file = f"{job.id}-error-keys-{entity.set_name}.csv"
             self.blobs.store(run.keys_file, keys_file(entity, run), "text/csv")
             run.keys_ready_at = self.clock.now() + timedelta(seconds=self.switches.error_file_seconds)
+            self.save(job)
         return True
 
     def link(self, root: str, name: str, permissions: str = "r") -> str:
         """A link to a file, or nothing when the file is not there (any more)."""
-        if "w" not in permissions and self.blobs.read(name, self.switches.blob_days) is None:
+        if "w" not in permissions and not self.blobs.exists(name, self.switches.blob_days):
             return ""
         return self.blobs.link(root, name, permissions, self.switches.link_seconds)
 

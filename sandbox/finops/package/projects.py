@@ -8,11 +8,12 @@ fields) is in no public set: the admin API gives it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from sandbox.description import Entity, Fields, fold
 from sandbox.finops import errors
+from sandbox.finops.package.keep import Keep
 from sandbox.finops.package.manifest import PackageEntity
 from sandbox.finops.package.names import MANAGEMENT, by_label, is_composite, known_labels
 from sandbox.finops.rows import changed_version, new_version
@@ -23,6 +24,7 @@ from sandbox.store.table import Row
 GROUPS, DETAILS = MANAGEMENT
 EXPORT, IMPORT = "Export", "Import"
 FULL, INCREMENTAL = "FullPush", "IncrementalPush"
+_SHAPE = "shape"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +67,21 @@ def absent(label: str) -> str:
 class Projects:
     """The projects of one environment."""
 
-    def __init__(self, store: Store, entities: Mapping[str, Entity]) -> None:
+    def __init__(self, store: Store, entities: Mapping[str, Entity], keep: Keep) -> None:
         self._store = store
         self._entities = entities
-        self.shapes: dict[tuple[str, str], Shape] = {}
+        self._keep = keep
+        self._shapes = {
+            name: Shape(record["filter"], tuple(record["fields"]))
+            for name, record in keep.take(_SHAPE).items()
+        }
+
+    def shape(self, name: str, label: str) -> Shape:
+        return self._shapes.get(_shape_name(name, label), Shape())
+
+    def set_shape(self, name: str, label: str, shape: Shape) -> None:
+        self._shapes[_shape_name(name, label)] = shape
+        self._keep.put(_SHAPE, _shape_name(name, label), asdict(shape))
 
     def lay_foundation(self) -> None:
         """Two export projects for every entity, `Export <label>` in full and `Export changes of <label>`, once."""
@@ -121,6 +134,10 @@ class Projects:
         if entity is None:
             raise errors.bad_request(absent(label))
         return entity
+
+
+def _shape_name(group: str, label: str) -> str:
+    return f"{fold(group)}\n{fold(label)}"
 
 
 def _detail(group: str, label: str, refresh: str) -> Fields:

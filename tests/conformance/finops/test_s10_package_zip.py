@@ -70,7 +70,8 @@ def test_s10_the_header_describes_a_definition_group(exported):
     root = tree(exported["PackageHeader.xml"])
     assert root.tag == f"{{{NS}}}DataManagementPackageHeader"
     assert root.findtext(f"{{{NS}}}PackageType") == "DefinitionGroup"
-    assert root.findtext(f"{{{NS}}}PackageVersion") in ("1", "2", "3")
+    assert root.findtext(f"{{{NS}}}PackageVersion") in ("1", "3")
+    assert root.findtext(f"{{{NS}}}Description") == "package"
     assert root.findtext(f"{{{NS}}}ManifestType").endswith(".DataManagementPackageManifest")
 
 
@@ -78,6 +79,7 @@ def test_s10_the_manifest_names_the_project_and_its_entities(exported):
     root = tree(exported["Manifest.xml"])
     assert root.tag == f"{{{NS}}}DataManagementPackageManifest"
     assert root.findtext(f"{{{NS}}}DefinitionGroupName") == "Export Customers V3"
+    assert root.find(f"{{{NS}}}Description") is not None
     found = root.find(f"{{{NS}}}PackageEntityList").findall(f"{{{NS}}}DataManagementPackageEntityData")
     assert [e.findtext(f"{{{NS}}}EntityName") for e in found] == ["Customers V3"]
 
