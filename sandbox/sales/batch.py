@@ -132,4 +132,5 @@ def _call(outer: Call, part: Part) -> Call:
         in_batch=True,
         prefix=outer.prefix,
         client_id=outer.client_id,
+        has_roles=outer.has_roles,
     )

@@ -9,7 +9,7 @@ from sandbox.description import Entity
 from sandbox.odata_subset.addresses import Address, AddressError, parse_address
 from sandbox.odata_subset.json_text import dumps
 from sandbox.preferences import read_preferences
-from sandbox.sales import actions, errors, metadata
+from sandbox.sales import actions, errors, metadata, privileges
 from sandbox.sales.batch import run_batch
 from sandbox.sales.changes import Changes
 from sandbox.sales.definition_reads import SETS, DefinitionReader
@@ -83,7 +83,9 @@ class SalesService:
         except AddressError as error:
             raise errors.bad_query(str(error)) from None
         if call.method == "GET":
-            return self._read(call, self._entity(address), address)
+            entity = self._entity(address)
+            privileges.check(self.store, call, entity, address)
+            return self._read(call, entity, address)
         if tx is not None:
             return self._change(call, address, tx, references)
         with self.store.transaction() as own:
@@ -98,7 +100,10 @@ class SalesService:
     def _change(self, call: Call, address: Address, tx: Transaction, references: Mapping[str, str]) -> Reply:
         """A write of rows, or an action. What an action answers with is read like a row."""
         if address.set_name not in actions.NAMES or address.key is not None or address.rest:
-            return self._changes.answer(call, self._entity(address), address, tx, references)
+            entity = self._entity(address)
+            privileges.check(self.store, call, entity, address)
+            return self._changes.answer(call, entity, address, tx, references)
+        privileges.check_action(self.store, call, address.set_name)
         if call.method != "POST":
             raise errors.Refused(405, "0x80060888", f"The action {address.set_name} is called with POST.")
         reader = self._changes.payload_reader(references)
