@@ -65,7 +65,7 @@ class SalesService:
                 return Reply(414, {"Content-Type": "text/html"}, b"<html><body>URI too long</body></html>")
             return self.operate(call, None, {})
         except errors.Refused as refusal:
-            return errors.answer(refusal, call)
+            return errors.answer(refusal, call.headers.get("prefer", ""))
 
     def operate(self, call: Call, tx: Transaction | None, references: Mapping[str, str]) -> Reply:
         """Answer one operation; a write joins `tx` or makes a transaction of its own. Raises Refused."""
