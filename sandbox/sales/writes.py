@@ -219,7 +219,9 @@ class Writer:
             self._store_row(tx, entity, fields)
 
     def _store_row(self, tx: Transaction, entity: Entity, fields: Fields) -> Row:
-        fields.update(base_amounts(entity, fields, tx.table("transactioncurrencies")))
+        before = tx.table(entity.set_name).get(entity.key_of(fields))
+        held = before.fields if before else {}
+        fields.update(base_amounts(entity, held, fields, tx.table("transactioncurrencies")))
         sparse: Fields = {name: value for name, value in fields.items() if value is not None}
         rules.check_unique(tx, entity, sparse)
         return put(tx, entity.set_name, sparse)
