@@ -82,13 +82,6 @@ def test_only_drafts_and_their_lines_can_be_changed(shop, sales, active):
     assert shop.now(active) == before
 
 
-def test_an_active_quote_can_be_set_back_to_draft(shop, sales, active):
-    assert sales.patch(f"quotes({active['quoteid']})", {"statecode": 0, "statuscode": 1}).status_code == 204
-    assert sales.patch(f"quotes({active['quoteid']})", {"name": "B"}).status_code == 204
-    assert [row["quotestatecode"] for row in lines(sales, active)] == [0, 0]
-    assert shop.now(active)["revisionnumber"] == 0
-
-
 def test_lines_copy_the_state_of_their_quote_without_being_changed_themselves(shop, sales, draft):
     line = shop.write_in(draft, 1)
     assert line["quotestatecode"] == 0
