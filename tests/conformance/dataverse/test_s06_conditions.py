@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.sandbox.selling import error
+from tests.sandbox.selling import Shop, error
 
 
 @pytest.fixture
@@ -37,3 +37,11 @@ def test_s08_an_if_match_that_holds_no_version_is_400_with_its_code(sales, accou
     body = {"name": "B"} if method == "PATCH" else None
     assert error(sales.call(method, path_of(account), body, If_Match=etag)) == (400, "0x80060883")
     assert sales.get(path_of(account)).json()["name"] == "A"
+
+
+def test_s06_a_write_of_the_server_itself_makes_a_version_stale_too(sales, catalog, new_product):
+    shop = Shop(sales, catalog, new_product)
+    draft = shop.quote()
+    shop.write_in(draft, 1)
+    refused = sales.patch(f"quotes({draft['quoteid']})", {"name": "B"}, If_Match=draft["@odata.etag"])
+    assert error(refused) == (412, "0x80060882")

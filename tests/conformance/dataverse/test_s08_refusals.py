@@ -3,6 +3,7 @@
 import uuid
 
 import pytest
+import requests
 
 from tests.sandbox.running import Sandbox, batch, part
 from tests.sandbox.selling import error
@@ -122,6 +123,27 @@ def test_s10_a_table_says_whether_duplicates_are_detected(sales, set_name, enabl
 
 
 # failures of the server
+
+
+def test_s08_what_is_documented_but_not_simulated_says_so(sales):
+    assert sales.get("accounts?savedQuery=00000000-0000-0000-0000-000000000000").status_code == 501
+
+
+@pytest.mark.parametrize("status", [502, 503])
+def test_s08_a_proxy_answers_html_in_place_of_json(sales, status):
+    sales.spoil({"match": {"set": "accounts"}, "effect": {"kind": "status", "status": status}})
+    try:
+        answer = sales.get("accounts", Accept="application/json")
+        assert (answer.status_code, answer.headers["Content-Type"]) == (status, "text/html; charset=utf-8")
+    finally:
+        sales.spoil()
+
+
+def test_s08_a_body_that_is_too_large_is_413(sales):
+    request = requests.Request("POST", f"{sales.url}{sales.root}accounts").prepare()
+    request.headers = {"Authorization": sales.session.headers["Authorization"], "Content-Length": str(10**9)}
+    with requests.Session() as session:
+        assert session.send(request, timeout=10).status_code == 413
 
 
 @pytest.mark.parametrize(

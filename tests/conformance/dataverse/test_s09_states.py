@@ -73,6 +73,13 @@ def test_s09_each_state_has_the_documented_statuses_and_others_are_deprecated(sa
     assert all("(deprecated)" in label(option) for option in found.values())
 
 
+def test_s09_activation_needs_a_price_list_and_a_customer(shop, sales):
+    for missing, code in (("pricelevelid", "0x80043b12"), ("customerid_account", "0x80040203")):
+        quote = shop.quote(**{f"{missing}@odata.bind": None})
+        assert error(shop.activate(quote)) == (400, code)
+        assert shop.now(quote)["statecode"] == 0
+
+
 @pytest.mark.parametrize("change", [{"statecode": 0, "statuscode": 1}, {"statecode": 0}])
 def test_s09_an_active_quote_is_not_set_back_to_draft_but_revised(sales, shop, change):
     quote = shop.quote()
