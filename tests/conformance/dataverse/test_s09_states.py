@@ -125,6 +125,23 @@ def test_s09_on_hold_is_no_status_of_an_order_here(sales, shop):
     assert sales.patch(f"salesorders({order})", {"statuscode": 690970000}).status_code == 400
 
 
+@pytest.mark.parametrize(
+    ("state", "status", "action"),
+    [(1, 3, ""), (2, 4, "CancelSalesOrder"), (3, 100001, "FulfillSalesOrder"), (4, 100003, "")],
+)
+def test_s09_an_order_that_is_no_longer_active_is_read_only(sales, shop, state, status, action):
+    order = sales.create("salesorders", shop.header())["salesorderid"]
+    path = f"salesorders({order})"
+    if action:
+        close = {"subject": "end", "salesorderid@odata.bind": f"/{path}"}
+        assert sales.post(action, {"Status": status, "OrderClose": close}).status_code == 204
+    else:
+        assert sales.patch(path, {"statecode": state, "statuscode": status}).status_code == 204
+    assert sales.get(path).json()["statecode"] == state
+    assert error(sales.patch(path, {"name": "B"})) == (400, "0x80040233")
+    assert error(sales.patch(path, {"freightamount": 9})) == (400, "0x80040233")
+
+
 @pytest.mark.parametrize(("kind", "copied"), [("salesorder", 1), ("invoice", 2)])
 def test_s09_lines_of_orders_and_invoices_inherit_currency_owner_and_state(
     sales, shop, catalog, kind, copied
