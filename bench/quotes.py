@@ -71,36 +71,44 @@ def _measure(world: World, share: float, surprises: list[str]) -> list[tuple[str
 
 
 def _revise(client: DataverseClient, share: float) -> int:
-    """Set a share of the active quotes back to draft, change one line's quantity, activate them again."""
-    active = [
-        json.loads(row)["quoteid"]
-        for page in client.pages("quotes", ["quoteid"], "statecode eq 1", ["quoteid"])
-        for row in page.rows
-    ]
-    chosen = set(active[:: max(1, round(1 / share))])
+    """Revise a share of the active quotes: close, revise, change one line's quantity, activate."""
+    active = _ids(client, "statecode eq 1")
+    chosen = active[:: max(1, round(1 / share))]
+    before = set(_ids(client, "statecode eq 0"))
+    _write(client, [_close(quote) for quote in chosen])
+    _write(client, [_reopen(quote) for quote in chosen])
+    drafts = set(_ids(client, "statecode eq 0")) - before
     first: dict[str, tuple[str, float]] = {}
     columns = ["quotedetailid", "_quoteid_value", "quantity"]
     for page in client.pages("quotedetails", columns, None, ["quotedetailid"], page_size=5000):
         for row in map(json.loads, page.rows):
-            if row["_quoteid_value"] in chosen:
+            if row["_quoteid_value"] in drafts:
                 first.setdefault(row["_quoteid_value"], (row["quotedetailid"], row["quantity"]))
-    for operations in (
-        [
-            Operation("PATCH", "quotes", quote, b'{"statecode": 0, "statuscode": 1}', if_match="*")
-            for quote in first
-        ],
-        [
-            Operation(
-                "PATCH", "quotedetails", line, json.dumps({"quantity": quantity + 1}).encode(), if_match="*"
-            )
-            for line, quantity in first.values()
-        ],
-        [
-            Operation("PATCH", "quotes", quote, b'{"statecode": 1, "statuscode": 2}', if_match="*")
-            for quote in first
-        ],
-    ):
-        refused = [answer for answer in client.write(operations, deadline=300) if answer.kind != "done"]
-        if refused:
-            raise BenchError(f"{len(refused)} changes were refused, the first with: {refused[0].sentence}")
-    return len(first)
+    _write(client, [_patch("quotedetails", line, {"quantity": most + 1}) for line, most in first.values()])
+    _write(client, [_patch("quotes", quote, {"statecode": 1, "statuscode": 2}) for quote in drafts])
+    return len(drafts)
+
+
+def _ids(client: DataverseClient, condition: str) -> list[str]:
+    pages = client.pages("quotes", ["quoteid"], condition, ["quoteid"])
+    return [json.loads(row)["quoteid"] for page in pages for row in page.rows]
+
+
+def _close(quote: str) -> Operation:
+    close = {"subject": "revised", "quoteid@odata.bind": f"/quotes({quote})"}
+    return Operation("POST", "CloseQuote", None, json.dumps({"Status": 7, "QuoteClose": close}).encode())
+
+
+def _reopen(quote: str) -> Operation:
+    body = {"QuoteId": quote, "ColumnSet": {"Columns": ["quoteid"]}}
+    return Operation("POST", "ReviseQuote", None, json.dumps(body).encode())
+
+
+def _patch(entity_set: str, key: str, body: dict[str, float]) -> Operation:
+    return Operation("PATCH", entity_set, key, json.dumps(body).encode(), if_match="*")
+
+
+def _write(client: DataverseClient, operations: Sequence[Operation]) -> None:
+    refused = [answer for answer in client.write(operations, deadline=300) if answer.kind != "done"]
+    if refused:
+        raise BenchError(f"{len(refused)} changes were refused, the first with: {refused[0].sentence}")

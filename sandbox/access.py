@@ -29,6 +29,7 @@ class Access:
     certificate: Path | None = None
     more_clients: tuple[Client, ...] = ()
     strangers: tuple[str, ...] = ()
+    without_roles: tuple[str, ...] = ()
     lenient_slashes: bool = False
     identity_header: str = ""
     transport: Transport = field(default_factory=Transport)
@@ -39,9 +40,12 @@ def read_access(environment: Mapping[str, str]) -> Access:
     files = [environment.get(name, "") for name in ("SANDBOX_TLS_CERT", "SANDBOX_TLS_KEY")]
     if any(files) and not all(files):
         raise ValueError("SANDBOX_TLS_CERT and SANDBOX_TLS_KEY belong together: set both or none.")
-    strangers = tuple(filter(None, environment.get("SANDBOX_CLIENTS_WITHOUT_USER", "").split(",")))
+    strangers, without_roles = (
+        tuple(filter(None, environment.get(f"SANDBOX_CLIENTS_WITHOUT_{what}", "").split(",")))
+        for what in ("USER", "ROLES")
+    )
     try:
-        clients = read_clients(environment.get("SANDBOX_CLIENTS", ""), strangers)
+        clients = read_clients(environment.get("SANDBOX_CLIENTS", ""), strangers, without_roles)
     except ValueError as error:
         raise ValueError(f"SANDBOX_CLIENTS: {error}") from None
     return Access(
@@ -52,6 +56,7 @@ def read_access(environment: Mapping[str, str]) -> Access:
         certificate=_certificate(environment.get("SANDBOX_CLIENT_CERTIFICATE", "")),
         more_clients=clients,
         strangers=strangers,
+        without_roles=without_roles,
         lenient_slashes=_true(environment, "SANDBOX_LENIENT_SLASHES"),
         identity_header=environment.get("SANDBOX_IDENTITY_HEADER", ""),
         transport=Transport(zipped=_true(environment, "SANDBOX_GZIP")),

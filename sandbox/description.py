@@ -114,6 +114,7 @@ class Entity:
     primary_name: str = ""
     ownership: str = ""
     alternate_keys: tuple[tuple[str, ...], ...] = ()
+    duplicate_rules: tuple[tuple[str, ...], ...] = ()
     unique: tuple[tuple[str, ...], ...] = ()
     defaults: Mapping[str, Wire] = field(default_factory=dict)
     relations: Mapping[str, Relation] = field(default_factory=dict)

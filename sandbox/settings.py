@@ -56,6 +56,7 @@ class Settings:
             self.client_secret,
             self.access.certificate,
             self.client_id not in self.access.strangers,
+            self.client_id not in self.access.without_roles,
         )
         return (first, *self.access.more_clients)
 

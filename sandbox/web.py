@@ -32,7 +32,8 @@ class Call:
 
     `path` is the percent-encoded path under the service root, `root` the scheme and authority the caller
     used, `headers` have lower-case names. `fields` is filled with the names in the body, for the request log.
-    `prefix` is the service's own path, where it has several; `client_id` is the application that calls.
+    `prefix` is the service's own path, where it has several; `client_id` is the application that calls and
+    `has_roles` whether its user has security roles (Sales).
     """
 
     method: str
@@ -45,6 +46,7 @@ class Call:
     fields: tuple[str, ...] = ()
     prefix: str = ""
     client_id: str = ""
+    has_roles: bool = True
 
     @property
     def base(self) -> str:
@@ -226,6 +228,7 @@ class Front:
             body,
             root,
             client_id=client.client_id if client else "",
+            has_roles=client is None or client.has_roles,
         )
         reply = service.handle(prefix, call)
         service.flush()
@@ -288,4 +291,5 @@ def _no_user(system: str) -> Reply:
     if system != "sales":
         return Reply(401, {})
     error = {"code": "0x80072560", "message": "The user is not a member of the organization."}
-    return Reply(403, {"Content-Type": "application/json; odata.metadata=minimal"}, dumps({"error": error}))
+    headers = {"Content-Type": "application/json; odata.metadata=minimal", "OData-Version": "4.0"}
+    return Reply(403, headers, dumps({"error": error}))

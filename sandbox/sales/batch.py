@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 MOST_REQUESTS = 1000
 LONGEST_URL = 64 * 1024  # of a part (dataverse sheet, section 2)
+_GO_ON = "odata.continue-on-error"
 
 
 def run_batch(service: SalesService, call: Call) -> Reply:
@@ -33,7 +34,7 @@ def run_batch(service: SalesService, call: Call) -> Reply:
         raise errors.bad_query(
             f"Number of operations in a batch cannot exceed {MOST_REQUESTS}; this one has {total}."
         )
-    go_on = "odata.continue-on-error" in read_preferences(call.headers.get("prefer", ""))
+    go_on = _GO_ON in read_preferences(call.headers.get("prefer", ""))
     answers: list[PartReply | list[PartReply]] = []
     operations: list[LoggedOperation] = []
     status = 200
@@ -48,7 +49,10 @@ def run_batch(service: SalesService, call: Call) -> Reply:
             status = answer.status
             break
     content_type, body = render_batch(answers)
-    return Reply(status, {"Content-Type": content_type, "OData-Version": "4.0"}, body, operations)
+    headers = {"Content-Type": content_type, "OData-Version": "4.0"}
+    if go_on:
+        headers["Preference-Applied"] = _GO_ON
+    return Reply(status, headers, body, operations)
 
 
 def _single(service: SalesService, outer: Call, part: Part, operations: list[LoggedOperation]) -> PartReply:
@@ -56,7 +60,7 @@ def _single(service: SalesService, outer: Call, part: Part, operations: list[Log
     try:
         reply = _operate(service, call, None, {})
     except errors.Refused as refusal:
-        reply = errors.answer(refusal, call)
+        reply = errors.answer(refusal, call.headers.get("prefer", ""))
     operations.append(LoggedOperation(call.method, call.path, reply.status, call.fields))
     return PartReply(reply.status, reply.headers, reply.body, part.content_id)
 
@@ -71,7 +75,7 @@ def _change_set(
         with service.store.transaction() as tx:
             _run(service, outer, change_set, tx, answers, done)
     except errors.Refused as refusal:
-        reply = errors.answer(refusal, outer)
+        reply = errors.answer(refusal, outer.headers.get("prefer", ""))
         operations.extend(LoggedOperation(o.method, o.path, reply.status, o.fields) for o in done)
         return PartReply(reply.status, reply.headers, reply.body)
     operations.extend(done)
@@ -132,4 +136,5 @@ def _call(outer: Call, part: Part) -> Call:
         in_batch=True,
         prefix=outer.prefix,
         client_id=outer.client_id,
+        has_roles=outer.has_roles,
     )

@@ -192,7 +192,12 @@ def check_match(call: Call, entity: Entity, row: Row) -> None:
         raise errors.Refused(
             400, "0x8006088d", f"Optimistic concurrency isn't enabled for entity type {entity.type_name}."
         )
-    if etag(row.version) not in {one.strip() for one in expected.split(",")}:
+    etags = {one.strip() for one in expected.split(",")}
+    if not any(one.removeprefix("W/").strip('"') for one in etags):
+        raise errors.Refused(
+            400, "0x80060883", "The RowVersion property must be provided."
+        )  # the sentence is assumed
+    if etag(row.version) not in etags:
         raise errors.stale()
 
 

@@ -14,7 +14,7 @@ from sandbox.sales.operations import ACTIVITY_ENDS
 from sandbox.sales.relationships import Relationships, single_valued
 from sandbox.sales.stamps import OWNERS
 
-_NAMES = {
+NAMES = {
     "account": ("Account", 1),
     "contact": ("Contact", 2),
     "systemuser": ("SystemUser", 8),
@@ -140,7 +140,7 @@ class Definitions:
 
 def _table_data(entity: Entity) -> Json:
     name = entity.type_name
-    schema_name, type_code = _NAMES.get(name, (name.capitalize(), 10_000))
+    schema_name, type_code = NAMES.get(name, (name.capitalize(), 10_000))
     return {
         "ActivityTypeMask": 0,
         "AutoCreateAccessTeams": False,
@@ -174,7 +174,9 @@ def _table_data(entity: Entity) -> Json:
         "IsChildEntity": name.endswith("detail"),
         "IsCustomEntity": False,
         "IsCustomizable": managed(True, "iscustomizable"),
-        "IsDuplicateDetectionEnabled": managed(False, "canmodifyduplicatedetectionsettings"),
+        "IsDuplicateDetectionEnabled": managed(
+            bool(entity.duplicate_rules), "canmodifyduplicatedetectionsettings"
+        ),
         "IsImportable": True,
         "IsIntersect": False,
         "IsLogicalEntity": False,

@@ -81,10 +81,8 @@ def _move_invoice(old: object, new: object) -> None:
 
 
 def _check_quote(before: Row | None, given: Fields, fields: Fields) -> None:
-    """Draft may be edited and activated. Other states end through actions, or by a PATCH back to Draft.
-
-    That a quote can be set back to Draft, and only without other columns, is what practitioners describe; the
-    documents name revisions alone (assumed). Giving a quote to another owner is no edit of it (assumed).
+    """Draft may be edited and activated. Other states end through actions, and an active quote is edited by way of a
+    revision alone. Giving a quote to another owner is no edit of it (assumed).
     """
     old = DRAFT if before is None else before.fields.get("statecode")
     new = fields.get("statecode")
@@ -101,5 +99,5 @@ def _check_quote(before: Row | None, given: Fields, fields: Fields) -> None:
             raise errors.invalid("The customer of the quote is missing.")
     elif new in (WON, CLOSED) and new != old:
         raise errors.Refused(400, "0x80040233", "A quote is won by WinQuote and closed by CloseQuote.")
-    elif old != DRAFT and not set(given) <= _OWNER and not (new == DRAFT and set(given) <= _STATE):
+    elif old != DRAFT and not set(given) <= _OWNER:
         raise read_only("quotes")

@@ -84,6 +84,7 @@ _DEFAULTS: Mapping[str, Mapping[str, Wire]] = {
         "oobpricecalculationenabled": True,
         "discountcalculationmethod": 0,
         "languagecode": 1033,
+        "expirechangetrackingindays": 7,
     },
 }
 
@@ -174,11 +175,14 @@ def sales_entities(
     alternate_keys: Mapping[str, tuple[tuple[str, ...], ...]] | None = None,
     options: SalesOptions | None = None,
 ) -> dict[str, Entity]:
-    """Every table by set name. Raises ValueError when an alternate key names an unknown set or column."""
+    """Every table by set name. Raises ValueError when an alternate key or a rule names an unknown set or column."""
     declared = dict(alternate_keys or {})
     options = options or SalesOptions()
     untracked = UNTRACKED if options.untracked is None else options.untracked
     without_bulk = WITHOUT_BULK if options.without_bulk is None else options.without_bulk
+    rules: dict[str, tuple[tuple[str, ...], ...]] = {}
+    for set_name, columns in options.duplicate_rules:
+        rules[set_name] = (*rules.get(set_name, ()), columns)
     found: dict[str, Entity] = {}
     for entity in read_sales():
         keys = declared.pop(entity.set_name, ())
@@ -187,18 +191,27 @@ def sales_entities(
                 raise ValueError(
                     f"The alternate key {entity.set_name}={column} names no column of the table."
                 )
+        detected = rules.pop(entity.set_name, ())
+        for column in (c for rule in detected for c in rule):
+            if column not in entity.fields:
+                raise ValueError(
+                    f"The duplicate rule {entity.set_name}={column} names no column of the table."
+                )
         booleans: dict[str, Wire] = {
             f.name: False for f in entity.fields.values() if f.kind == "boolean" and f.on_create
         }
         found[entity.set_name] = replace(
             entity,
             alternate_keys=keys,
+            duplicate_rules=detected,
             unique=_UNIQUE.get(entity.set_name, ()),
             defaults={**booleans, **_DEFAULTS.get(entity.set_name, {})},
             change_tracking=entity.set_name not in untracked,
             optimistic_concurrency=entity.set_name not in UNTRACKED,
             bulk_actions=entity.set_name not in without_bulk,
         )
+    for set_name in rules:
+        raise ValueError(f"The duplicate rule {set_name}=... names no set of Sales that the sandbox has.")
     for set_name in declared:
         raise ValueError(f"The alternate key {set_name}=... names no set of Sales that the sandbox has.")
     return found

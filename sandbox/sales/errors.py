@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from sandbox.odata_subset.json_text import dumps
 from sandbox.preferences import read_preferences
-from sandbox.web import Call, Reply
+from sandbox.web import Reply
 
 JSON = "application/json; odata.metadata=minimal"
 
@@ -44,9 +44,10 @@ class Refused(Exception):
         }
 
 
-def answer(refusal: Refused, call: Call) -> Reply:
-    """The refusal as this caller gets it: with details when `include-annotations="*"` asks (dataverse sheet, 8)."""
-    preferences = read_preferences(call.headers.get("prefer", ""))
+def answer(refusal: Refused, prefer: str) -> Reply:
+    """The refusal as the caller of this Prefer header gets it: with details when `include-annotations="*"` asks
+    (dataverse sheet, 8)."""
+    preferences = read_preferences(prefer)
     wanted = preferences.get("odata.include-annotations", "").split(",")
     refusal.detailed = any(name.strip() == "*" for name in wanted)
     return refusal.reply()

@@ -16,10 +16,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from sandbox.clock import Clock
 from sandbox.limits import Exceeded, Limits, UserLimits
 from sandbox.request_log import RequestLog
-from sandbox.sales.errors import Refused
+from sandbox.sales.errors import Refused, answer
 
 DOCUMENTED = Limits(requests=6000, execution_ms=1_200_000, concurrent=52, window_seconds=300)
 _CODES = {"requests": "0x80072322", "execution": "0x80072321", "concurrent": "0x80072326"}
+_PARALLEL = b"4"  # the degree of parallelism that is suggested (assumed, like the header)
 _ROOT = "/api/data/"
 _AFFINITY = re.compile(r"(?:^|;\s*)ARRAffinity=(\d{1,4})(?:;|$)")
 
@@ -77,7 +78,8 @@ class ProtectedFront:
     ) -> None:
         query = scope["query_string"].decode("ascii", "replace")
         self._log.add(scope["method"], scope["path"], query, 429)
-        reply = Refused(429, _CODES[exceeded.kind], self._sentence(exceeded)).reply()
+        refusal = Refused(429, _CODES[exceeded.kind], self._sentence(exceeded))
+        reply = answer(refusal, _header(scope, b"prefer"))
         headers = [
             (name.lower().encode("ascii"), value.encode("ascii")) for name, value in reply.headers.items()
         ]
@@ -107,6 +109,7 @@ class ProtectedFront:
         return [
             (b"x-ms-ratelimit-burst-remaining-xrm-requests", str(max(0, most - requests)).encode("ascii")),
             (b"x-ms-ratelimit-time-remaining-xrm-requests", f"{seconds:,.2f}".encode("ascii")),
+            (b"x-ms-dop-hint", _PARALLEL),
         ]
 
 

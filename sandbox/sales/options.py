@@ -15,13 +15,16 @@ class SalesOptions:
     """The organisation's settings; sets are named as in URLs.
 
     `untracked` tables have no change tracking, `without_bulk` ones no CreateMultiple and its like; None leaves
-    the sandbox's own choice. `change_tracking_days` is ExpireChangeTrackingInDays (dataverse sheet, section 5.7).
+    the sandbox's own choice. `change_tracking_days` stands in for the organisation's ExpireChangeTrackingInDays
+    (dataverse sheet, section 5.7).
+    `duplicate_rules` are the columns, per set, in which rows that are alike count as duplicates (section 2).
     `limits` are the service protection limits (section 7), none unless they are set.
     """
 
-    change_tracking_days: float = 7
+    change_tracking_days: float | None = None
     untracked: frozenset[str] | None = None
     without_bulk: frozenset[str] | None = None
+    duplicate_rules: tuple[tuple[str, tuple[str, ...]], ...] = ()
     limits: Limits = field(default_factory=Limits)
 
 
@@ -30,9 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--change-tracking-days",
         type=float,
-        default=7,
         metavar="DAYS",
-        help="Sales: age at which a delta token expires (default %(default)s)",
+        help="Sales: age at which a delta token expires (default: the setting of the organisation, 7)",
     )
     parser.add_argument(
         "--untracked",
@@ -45,6 +47,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         metavar="SET",
         help="Sales: a table without CreateMultiple, UpdateMultiple and UpsertMultiple, likewise",
+    )
+    parser.add_argument(
+        "--duplicate-rule",
+        action="append",
+        type=_rule,
+        default=[],
+        metavar="SET=FIELD[,FIELD]",
+        help="Sales: detect duplicates in these columns for callers that do not suppress it",
     )
     for name, most in _LIMITS.items():
         parser.add_argument(
@@ -72,12 +82,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _rule(text: str) -> tuple[str, tuple[str, ...]]:
+    set_name, _, columns = text.partition("=")
+    if not set_name or not columns:
+        raise argparse.ArgumentTypeError(f"'{text}': write SET=FIELD or SET=FIELD,FIELD.")
+    return set_name, tuple(columns.split(","))
+
+
 def options_of(given: argparse.Namespace) -> SalesOptions:
     """The settings that the parsed command line holds."""
     return SalesOptions(
         change_tracking_days=given.change_tracking_days,
         untracked=None if given.untracked is None else frozenset(given.untracked),
         without_bulk=None if given.without_bulk is None else frozenset(given.without_bulk),
+        duplicate_rules=tuple(given.duplicate_rule),
         limits=Limits(
             requests=given.limit_requests,
             execution_ms=given.limit_execution_ms,

@@ -76,6 +76,7 @@ class Reader:
         check_select(entity, query.select)
         if (
             call.headers.get("if-none-match") == etag(row.version)
+            and entity.optimistic_concurrency
             and not wanted_annotations(preferences)
             and not query.expansions
         ):

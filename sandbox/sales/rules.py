@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 
-from sandbox.description import Entity, Fields, Wire
+from sandbox.description import Entity, Fields, Key, Wire
 from sandbox.sales import errors
 from sandbox.sales.entities import ACTIVE, DRAFT, RETIRED, STATUS_OF_STATE, UNDER_REVISION
 from sandbox.sales.foundation import BUSINESS_UNIT
@@ -42,12 +42,8 @@ def _required(entity: Entity) -> tuple[tuple[str, str], ...]:
 
 def check_unique(tx: Transaction, entity: Entity, fields: Fields) -> None:
     """Unique columns and declared alternate keys. A row without all values of a key is not compared."""
-    table = tx.table(entity.set_name)
-    own = entity.key_of(fields)
     for columns in (*entity.unique, *entity.alternate_keys):
-        if any(fields.get(name) is None for name in columns):
-            continue
-        others = set.intersection(*(table.holding(name, fields[name]) for name in columns)) - {own}
+        others = _alike(tx, entity, fields, columns)
         if others and columns in entity.alternate_keys:
             names = ", ".join(columns)
             raise errors.Refused(
@@ -59,6 +55,25 @@ def check_unique(tx: Transaction, entity: Entity, fields: Fields) -> None:
             )
         if others:
             raise errors.duplicate()
+
+
+def check_duplicates(tx: Transaction, entity: Entity, fields: Fields) -> None:
+    """The rules of duplicate detection, which only some callers ask for. The sentence is assumed."""
+    if any(_alike(tx, entity, fields, columns) for columns in entity.duplicate_rules):
+        raise errors.Refused(
+            412,
+            "0x80040333",
+            "A record was not created or updated because a duplicate of the current record already exists.",
+        )
+
+
+def _alike(tx: Transaction, entity: Entity, fields: Fields, columns: tuple[str, ...]) -> set[Key]:
+    """Other rows with the same values in these columns; none for a row that lacks one of them."""
+    if any(fields.get(name) is None for name in columns):
+        return set()
+    table = tx.table(entity.set_name)
+    same = (table.holding(name, fields[name]) for name in columns)
+    return set.intersection(*same) - {entity.key_of(fields)}
 
 
 def settle_state(entity: Entity, before: Mapping[str, Wire], given: Fields, fields: Fields) -> None:

@@ -12,6 +12,7 @@ from sandbox.store.table import Row, Table
 
 ROW_VERSION = "rowversion"  # the counter that all tables share
 _FIRST_VERSION = 1_000_001
+_CURRENCY = "_transactioncurrencyid_value"
 _STAMPS = (
     "createdon",
     "_createdby_value",
@@ -66,15 +67,29 @@ def _stamped(entity: Entity) -> tuple[str, ...]:
 
 
 @cache
+def _money(entity: Entity) -> tuple[str, ...]:
+    return (_CURRENCY, *(name.removesuffix("_base") for name in _base_columns(entity)))
+
+
+@cache
 def _base_columns(entity: Entity) -> tuple[str, ...]:
     return tuple(name for name in entity.fields if name.endswith("_base"))
 
 
-def base_amounts(entity: Entity, fields: Mapping[str, Wire], currencies: Table) -> Fields:
-    """`exchangerate` and every `<amount>_base` of a row, from the rate of its currency at this moment."""
-    if "_transactioncurrencyid_value" not in entity.fields or "exchangerate" not in entity.fields:
+def base_amounts(
+    entity: Entity, before: Mapping[str, Wire], fields: Mapping[str, Wire], currencies: Table
+) -> Fields:
+    """`exchangerate` and every `<amount>_base` of a row, from the rate of its currency at this moment.
+
+    A row keeps those that it has until its currency or one of its amounts changes (dataverse sheet, section 9).
+    """
+    if _CURRENCY not in entity.fields or "exchangerate" not in entity.fields:
         return {}
-    currency = fields.get("_transactioncurrencyid_value")
+    if before.get("exchangerate") is not None and not any(
+        fields.get(name) != before.get(name) for name in _money(entity)
+    ):
+        return {}
+    currency = fields.get(_CURRENCY)
     row = currencies.get(currency) if isinstance(currency, str) else None
     if row is None:
         return {}
@@ -84,4 +99,6 @@ def base_amounts(entity: Entity, fields: Mapping[str, Wire], currencies: Table) 
         amount = fields.get(name[:-5])
         if isinstance(amount, int | float) and isinstance(rate, int | float):
             stamped[name] = float(in_base_currency(amount, rate))
+        else:
+            stamped[name] = None
     return stamped

@@ -51,11 +51,11 @@ class _Changes:
 class Tracker:
     """Answers GET requests that ask for changes."""
 
-    def __init__(self, finder: RowFinder, clock: Clock, days: float = DAYS) -> None:
+    def __init__(self, finder: RowFinder, clock: Clock, days: float | None = None) -> None:
         self._finder = finder
         self._store = finder.store
         self._clock = clock
-        self._lifetime = timedelta(days=days)
+        self._days = days
         self._ordered: dict[str, _Changes] = {}
 
     @staticmethod
@@ -148,13 +148,20 @@ class Tracker:
         if found is None or given is None:
             raise errors.bad_query(f"The value of {_TOKEN} is not one that this server gave out.")
         version = int(found[1])
-        if self._clock.now() - given > self._lifetime or version > self._store.counters.get(ROW_VERSION, 0):
+        if self._clock.now() - given > self._lifetime() or version > self._store.counters.get(ROW_VERSION, 0):
             raise errors.Refused(
                 400,
                 "0x80044352",
                 "Version stamp associated with the client has expired. Please perform a full sync.",
             )
         return version
+
+    def _lifetime(self) -> timedelta:
+        """What is set from outside, else what the organisation says."""
+        if self._days is not None:
+            return timedelta(days=self._days)
+        days = self._store.tables["organizations"].rows()[0].fields.get("expirechangetrackingindays")
+        return timedelta(days=days if isinstance(days, int) else DAYS)
 
     def _token(self, version: int) -> str:
         """The encoded delta token; percent escapes are written in lower case, as documented."""

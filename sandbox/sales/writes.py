@@ -29,6 +29,7 @@ _OWN = frozenset(
         "overriddencreatedon",
     }
 )  # columns that a row never takes over from one of another table
+_SUPPRESS = "mscrm.suppressduplicatedetection"
 
 
 class Writer:
@@ -40,18 +41,22 @@ class Writer:
         store: Store,
         clock: Clock,
         author: Author = APPLICATION,
+        detects: bool = False,
     ) -> None:
         self._entities = entities
         self._store = store
         self._clock = clock
         self._author = author
+        self._detects = detects
 
     def for_call(self, call: Call) -> Writer:
-        """The writer in the name of the caller, or of the user whom the request impersonates."""
+        """The writer in the name of the caller, or of the user whom the request impersonates. It looks for duplicates
+        where the request does not suppress that (dataverse sheet, section 2)."""
         author = author_of(self._store, call)
-        if author == self._author:
+        detects = call.headers.get(_SUPPRESS, "true").strip().lower() == "false"
+        if author == self._author and detects == self._detects:
             return self
-        return Writer(self._entities, self._store, self._clock, author)
+        return Writer(self._entities, self._store, self._clock, author, detects)
 
     def create(self, tx: Transaction, entity: Entity, given: Fields) -> Row:
         """A new row. `given` may hold the primary key. Raises Refused."""
@@ -73,6 +78,8 @@ class Writer:
             rules.settle_state(entity, {}, given, fields)
         rules.before_create(tx, entity, given, fields)
         documents.check(tx, entity, None, given, fields)
+        if self._detects:
+            rules.check_duplicates(tx, entity, fields)
         row = self._store_document(tx, entity, None, fields)
         for set_name, more in rules.after_create(tx, entity, row.fields):
             self.create(tx, self._entities[set_name], more)
@@ -91,6 +98,8 @@ class Writer:
         rules.settle_state(entity, before.fields, given, fields)
         rules.before_update(tx, entity, before, given, fields)
         documents.check(tx, entity, before, given, fields)
+        if self._detects:
+            rules.check_duplicates(tx, entity, fields)
         return self._store_document(tx, entity, before, fields)
 
     def move(self, tx: Transaction, entity: Entity, before: Row, changes: Fields) -> Row:
@@ -210,7 +219,9 @@ class Writer:
             self._store_row(tx, entity, fields)
 
     def _store_row(self, tx: Transaction, entity: Entity, fields: Fields) -> Row:
-        fields.update(base_amounts(entity, fields, tx.table("transactioncurrencies")))
+        before = tx.table(entity.set_name).get(entity.key_of(fields))
+        held = before.fields if before else {}
+        fields.update(base_amounts(entity, held, fields, tx.table("transactioncurrencies")))
         sparse: Fields = {name: value for name, value in fields.items() if value is not None}
         rules.check_unique(tx, entity, sparse)
         return put(tx, entity.set_name, sparse)

@@ -216,10 +216,6 @@ def test_the_root_lists_the_sets_and_metadata_describes_them(sales):
     )
 
 
-def test_what_is_documented_but_not_simulated_says_so(sales):
-    assert sales.get("accounts?savedQuery=00000000-0000-0000-0000-000000000000").status_code == 501
-
-
 def test_an_url_holds_at_most_32_kilobytes(sales):
     assert sales.get(f"accounts?$filter=name eq '{'x' * 30_000}'").status_code == 200
     assert sales.get(f"accounts?$filter=name eq '{'x' * 33_000}'").status_code == 414

@@ -41,6 +41,15 @@ def test_s01_the_token_endpoint_takes_a_form(tenant):
     assert as_json.status_code == 400
 
 
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+def test_s01_a_token_is_asked_for_with_post(tenant, method):
+    form = {"grant_type": "client_credentials", "client_id": "sandbox", "client_secret": "sandbox-secret",
+            "scope": f"{tenant.sales.url}/.default"}  # fmt: skip
+    answer = requests.request(method, token_url(tenant.sales), data=form, timeout=10)
+    assert answer.status_code in (404, 405)
+    assert "access_token" not in answer.text
+
+
 @pytest.mark.parametrize("name", ["grant_type", "client_id", "client_secret", "scope"])
 def test_s01_every_parameter_of_the_secret_flow_is_needed(tenant, name):
     answer = tenant.sales.ask_token(**{name: ""})
@@ -66,6 +75,17 @@ def test_s01_a_certificate_stands_for_the_secret(tenant, signer):
     }  # fmt: skip
     answer = requests.post(token_url(tenant.sales), data=form, timeout=10)
     assert whoami(tenant.sales, answer.json()["access_token"]).status_code == 200
+
+
+@pytest.mark.parametrize("kind", ["", "jwt-bearer", KIND.upper()])
+def test_s01_an_assertion_is_of_the_documented_type(tenant, signer, kind):
+    form = {
+        "grant_type": "client_credentials", "client_id": "sandbox", "client_assertion_type": kind,
+        "client_assertion": signer.assertion(token_url(tenant.sales)),
+        "scope": f"{tenant.sales.url}/.default",
+    }  # fmt: skip
+    answer = requests.post(token_url(tenant.sales), data=form, timeout=10)
+    assert (answer.status_code, "access_token" in answer.json()) == (400, False)
 
 
 def test_s01_the_assertion_is_signed_with_the_key_of_the_registered_certificate(tenant, signer, tmp_path):
@@ -132,6 +152,7 @@ def test_s01_a_client_without_application_user_is_no_member_of_the_organization(
     assert refused.status_code == 403
     assert refused.json()["error"]["code"] == "0x80072560"
     assert "not a member of the organization" in refused.json()["error"]["message"]
+    assert refused.headers["OData-Version"] == "4.0"
 
 
 def test_s01_the_v1_form_takes_a_resource(tenant):

@@ -4,6 +4,8 @@ import uuid
 
 import pytest
 
+from tests.sandbox.running import batch, part
+
 
 @pytest.fixture(scope="module")
 def account(sales):
@@ -107,3 +109,20 @@ def test_s02_several_preferences_stand_in_one_header_and_are_echoed(sales, accou
 def test_s02_every_answer_has_a_request_id_of_its_own(sales, account):
     ids = {sales.get(f"accounts({account})").headers["x-ms-service-request-id"] for _ in range(3)}
     assert len(ids) == 3
+
+
+@pytest.mark.parametrize("kind", ["application/xml", "application/atom+xml", "text/html"])
+@pytest.mark.parametrize("path", ["accounts?$top=1", "accounts({id})", "nosuch"])
+def test_s02_there_is_json_only_whatever_is_asked_for(sales, account, kind, path):
+    answer = sales.get(path.format(id=account), Accept=kind)
+    assert answer.headers["Content-Type"] == "application/json; odata.metadata=minimal"
+    assert answer.json()
+
+
+def test_s02_continue_on_error_is_echoed_by_a_batch_alone(sales, account):
+    text = batch(part(f"GET accounts({account})"))
+    go_on = sales.batch(text, Prefer="odata.continue-on-error")
+    assert go_on.headers["Preference-Applied"] == "odata.continue-on-error"
+    assert "Preference-Applied" not in sales.batch(text).headers
+    single = sales.get(f"accounts({account})", Prefer="odata.continue-on-error")
+    assert "Preference-Applied" not in single.headers

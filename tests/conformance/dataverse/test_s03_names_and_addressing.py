@@ -78,6 +78,14 @@ def test_s03_properties_are_lower_case_logical_names(sales, account, column):
     assert "Could not find a property named" in error(answer)["message"]
 
 
+@pytest.mark.parametrize("name", ["PrimaryContactId", "primaryContactid", "PRIMARYCONTACTID"])
+def test_s03_a_navigation_property_in_another_case_is_an_undeclared_property(sales, contact, name):
+    bind = {f"{name}@odata.bind": f"/contacts({contact['contactid']})"}
+    answer = sales.post("accounts", {"name": "A", **bind})
+    assert answer.status_code == 400
+    assert f"undeclared property '{name}'" in error(answer)["message"]
+
+
 @pytest.mark.parametrize("shape", ["{0}", "accountid={0}", "{1}"])
 def test_s03_primary_keys_are_guids_without_quotes(sales, account, shape):
     key = shape.format(account["accountid"], account["accountid"].upper())
@@ -104,6 +112,17 @@ def test_s03_lookups_are_read_as_value_columns(sales, account, contact):
     row = sales.get(f"accounts({account['accountid']})?$select=_primarycontactid_value").json()
     assert row["_primarycontactid_value"] == contact["contactid"]
     assert "primarycontactid" not in row
+
+
+def test_s03_a_lookup_cannot_be_changed_by_its_value(sales, account, contact):
+    path, name = f"accounts({account['accountid']})", "_primarycontactid_value"
+    for answer in (
+        sales.patch(path, {name: None}),
+        sales.call("PUT", f"{path}/{name}", {"value": contact["contactid"]}),
+        sales.delete(f"{path}/{name}"),
+    ):
+        assert answer.status_code == 400
+    assert sales.get(path).json()[name] == contact["contactid"]
 
 
 def test_s03_a_lookup_of_several_tables_is_one_column_and_says_what_it_points_at_when_asked(

@@ -117,6 +117,7 @@ def test_s06_if_none_match_star_creates_only(sales):
     row = account(sales)
     refused = sales.patch(path_of(row), {"name": "B"}, If_None_Match="*")
     assert error(refused) == (412, "0x80040237")
+    assert refused.json()["error"]["message"] == "A record with matching key values already exists."
     assert sales.get(path_of(row)).json()["name"] == "A"
     assert sales.patch(f"accounts({new_id()})", {"name": "B"}, If_None_Match="*").status_code == 204
 

@@ -14,8 +14,8 @@ TIME = "x-ms-ratelimit-time-remaining-xrm-requests"
 
 
 @contextmanager
-def protected(folder, *arguments):
-    sandbox = Sandbox(folder, *arguments)
+def protected(folder, *arguments, **environment):
+    sandbox = Sandbox(folder, *arguments, **environment)
     try:
         yield sandbox.sales
     finally:
@@ -113,6 +113,26 @@ def test_s07_a_new_token_is_the_same_user(fresh):
     assert fresh.get("WhoAmI", **again).status_code == 429
 
 
+def test_s07_every_user_has_limits_of_his_own(tmp_path):
+    with protected(tmp_path / "home", "--limit-requests", "2", SANDBOX_CLIENTS="other=secret-o") as sales:
+        fill(sales, 2)
+        assert sales.get("WhoAmI").status_code == 429
+        token = sales.ask_token(client_id="other", client_secret="secret-o").json()["access_token"]
+        assert sales.get("WhoAmI", Authorization=f"Bearer {token}").status_code == 200
+
+
+def test_s08_details_are_added_to_a_429_when_every_annotation_is_asked_for(fresh):
+    fill(fresh)
+    refused = fresh.get("WhoAmI", Prefer='odata.include-annotations="*"').json()["error"]
+    assert refused["@Microsoft.PowerApps.CDS.ErrorDetails.SubErrorCode"] == "-2147015902"
+    assert set(fresh.get("WhoAmI").json()["error"]) == {"code", "message"}
+
+
+@pytest.mark.parametrize("path", ["WhoAmI", "nosuch", "accounts?$top=1"])
+def test_s07_a_degree_of_parallelism_is_suggested(sales, path):
+    assert int(sales.get(path).headers["x-ms-dop-hint"]) >= 1
+
+
 def test_s07_what_is_left_is_told_on_every_answer(fresh):
     first, second = fresh.get("WhoAmI"), fresh.get("nosuch")
     assert (first.headers[BURST], second.headers[BURST]) == ("4", "3")
@@ -147,6 +167,14 @@ def test_s07_execution_time_is_limited_with_its_own_code_and_message(tmp_path):
         assert refused.headers[TIME] == "0.00"
         sales.admin("POST", "clock", {"offset_seconds": 301})
         assert sales.get("WhoAmI").status_code == 200
+
+
+def test_s07_thousands_of_milliseconds_are_written_with_a_comma(tmp_path):
+    with protected(tmp_path / "home", "--limit-execution-ms", "1000") as sales:
+        sales.spoil({"match": {"times": 1}, "effect": {"kind": "slow", "latency": 1.1}})
+        assert sales.get("WhoAmI").status_code == 200
+        refused = sales.get("WhoAmI").json()["error"]["message"]
+        assert "exceeded limit of 1,000 milliseconds over time window of 300 seconds." in refused
 
 
 def test_s07_52_concurrent_requests_are_the_limit_and_trip_at_once(tmp_path):

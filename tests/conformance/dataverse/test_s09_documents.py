@@ -430,17 +430,6 @@ def test_s09_totals_of_the_caller_are_accepted_and_overwritten(sales, shop):
     assert shop.now(quote)["totalamount"] == 5
 
 
-def test_s09_line_amounts_are_not_valid_on_create_and_valid_on_update(sales, shop):
-    quote = shop.quote()
-    body = shop.line_body(
-        quote, isproductoverridden=True, productdescription="W", priceperunit=5, baseamount=1
-    )
-    assert error(sales.post("quotedetails", body)) == (400, "0x80040203")
-    line = shop.write_in(quote, 5)["quotedetailid"]
-    assert sales.patch(f"quotedetails({line})", {"extendedamount": 1}).status_code == 204
-    assert sales.get(f"quotedetails({line})").json()["extendedamount"] == 5
-
-
 @pytest.mark.parametrize(
     ("column", "value"),
     [("quotestatecode", 0), ("volumediscountamount", 1), ("exchangerate", 1), ("tax_base", 1)],
