@@ -17,6 +17,10 @@
         {%- for key in keys %}{{ " and " if not loop.first }}new_row.{{ key }} = old_row.{{ key }}{% endfor -%}
     {%- endset -%}
 
+    {%- set differs -%}
+        {%- for key in keys %}{{ " and " if not loop.first }}differing_keys.{{ key }} = a_row.{{ key }}{% endfor -%}
+    {%- endset -%}
+
     {%- set old_values -%}
         {%- for column in compared %}{{ ", " if not loop.first }}old_row.{{ column }}{% endfor -%}
     {%- endset -%}
@@ -26,31 +30,31 @@
         {%- endfor -%}
     {%- endset -%}
 
+    create temporary table differing_keys on commit drop as
+    select
+        {%- for key in keys %}{{ "," if not loop.first }} coalesce(new_row.{{ key }}, old_row.{{ key }}) as {{ key }}{% endfor %}
+        {%- for column in kept %}, old_row.{{ column }}{% endfor %}
+    from {{ arg_dict["temp_relation"] }} as new_row
+    {{ "left" if narrowed else "full" }} join {{ arg_dict["target_relation"] }} as old_row on {{ same_key }}
+    where
+        new_row.{{ keys[0] }} is null or old_row.{{ keys[0] }} is null
+        or ({{ old_values }}) is distinct from ({{ new_values }});
+
     {% if kept -%}
     update {{ arg_dict["temp_relation"] }} as new_row
-    set {% for column in kept %}{{ ", " if not loop.first }}{{ column }} = old_row.{{ column }}{% endfor %}
-    from {{ arg_dict["target_relation"] }} as old_row
-    where {{ same_key }} and new_row.{{ kept[-1] }} is null and ({{ old_values }}) is distinct from ({{ new_values }});
+    set {% for column in kept %}{{ ", " if not loop.first }}{{ column }} = differing_keys.{{ column }}{% endfor %}
+    from differing_keys
+    where {{ differs | replace("a_row", "new_row") }} and new_row.{{ kept[-1] }} is null;
     {%- endif %}
 
     delete from {{ arg_dict["target_relation"] }} as old_row
-    {% if narrowed -%}
-    using {{ arg_dict["temp_relation"] }} as new_row
-    where {{ same_key }} and ({{ old_values }}) is distinct from ({{ new_values }});
-    {%- else -%}
-    where not exists (
-        select 1
-        from {{ arg_dict["temp_relation"] }} as new_row
-        where {{ same_key }} and ({{ old_values }}) is not distinct from ({{ new_values }})
-    );
-    {%- endif %}
+    using differing_keys
+    where {{ differs | replace("a_row", "old_row") }};
 
     insert into {{ arg_dict["target_relation"] }} ({{ columns | join(", ") }})
     select {{ columns | join(", ") }}
     from {{ arg_dict["temp_relation"] }} as new_row
-    where not exists (
-        select 1 from {{ arg_dict["target_relation"] }} as old_row where {{ same_key }}
-    )
+    where exists (select 1 from differing_keys where {{ differs | replace("a_row", "new_row") }})
 {% endmacro %}
 
 
