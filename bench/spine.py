@@ -2,6 +2,7 @@
 
     python -m bench --accounts 100000
     python -m bench --accounts 100000 --memory      also with a tenth of the accounts: memory must not grow
+    python -m bench --packages                      customers are created and read by data packages
 
 Every size starts with nothing, and each run is a process of its own: the first moves everything, another
 one reads what we wrote ourselves, then a silent one, and one after a share of the accounts was changed.
@@ -14,6 +15,7 @@ from pathlib import Path
 from bench import results
 from bench.changes import change_accounts
 from bench.errors import BenchError
+from bench.packages import dags_by_package
 from bench.world import FlowRun, World, new_world
 
 FLOWS = ("products", "accounts")
@@ -36,6 +38,7 @@ def main(arguments: Sequence[str]) -> int:
         "--share", type=float, default=0.01, help="share of changed accounts (default %(default)s)"
     )
     parser.add_argument("--memory", action="store_true", help="measure a tenth of the accounts as well")
+    parser.add_argument("--packages", action="store_true", help="customers go and come by data packages")
     parser.add_argument("--out", type=Path, help="append the figures to this file, one JSON object a line")
     said = parser.parse_args(arguments)
     sizes = [said.accounts // 10, said.accounts] if said.memory else [said.accounts]
@@ -44,9 +47,15 @@ def main(arguments: Sequence[str]) -> int:
     for size in sizes:
         print(f"\n{size:,} accounts, {said.products:,} products")
         with new_world(size, said.products) as world:
+            if said.packages:
+                world.dags = dags_by_package(world.dags, world.stack.paths.home / "dags")
             measured[size] = _measure(world, said.share, surprises)
         results.show(run_lines(measured[size]))
-        results.append(said.out, "spine", [values(size, what, run) for what, run in measured[size]])
+        results.append(
+            said.out,
+            "packages" if said.packages else "spine",
+            [values(size, what, run) for what, run in measured[size]],
+        )
     print()
     results.show(task_lines(measured))
     for surprise in surprises:

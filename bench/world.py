@@ -54,6 +54,7 @@ class World:
 
     def __init__(self, stack: Stack, airflow_url: str) -> None:
         self.stack = stack
+        self.dags = stack.paths.root / "dags"
         self._airflow_url = airflow_url
         self._runs = 0
 
@@ -61,7 +62,7 @@ class World:
         """One run of the flow, with what the last runs left. Raises BenchError when it fails."""
         self._runs += 1
         root, log = self.stack.paths.root, self.stack.paths.logs / f"bench-{self._runs}-{flow}.log"
-        command = [sys.executable, "-m", "local.flow_runs", flow, "--dags", str(root / "dags")]
+        command = [sys.executable, "-m", "local.flow_runs", flow, "--dags", str(self.dags)]
         usage = run_measured(command, self.stack.env, root, log)
         lines = log.with_suffix(".out").read_text(encoding="utf-8").splitlines()
         events = [json.loads(line) for line in lines]
