@@ -32,7 +32,9 @@
 
     create temporary table differing_keys on commit drop as
     select
-        {%- for key in keys %}{{ "," if not loop.first }} coalesce(new_row.{{ key }}, old_row.{{ key }}) as {{ key }}{% endfor %}
+        {%- for key in keys %}
+        {{ ", " if not loop.first }}coalesce(new_row.{{ key }}, old_row.{{ key }}) as {{ key }}
+        {%- endfor %}
         {%- for column in kept %}, old_row.{{ column }}{% endfor %}
     from {{ arg_dict["temp_relation"] }} as new_row
     {{ "left" if narrowed else "full" }} join {{ arg_dict["target_relation"] }} as old_row on {{ same_key }}

@@ -3,6 +3,13 @@
 import pytest
 
 from tests.conformance.finops.packing import DataManagement
+from tests.sandbox.quoting import set_up
+
+
+@pytest.fixture(scope="module")
+def stocked(finops):
+    """What quotations and orders need: companies, customers, products."""
+    return set_up(finops)
 
 
 @pytest.fixture(scope="module")

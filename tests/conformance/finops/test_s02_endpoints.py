@@ -13,13 +13,7 @@ from tests.conformance.finops.ordering import (
     order,
     order_path,
 )
-from tests.sandbox.quoting import set_up
 from tests.sandbox.running import batch, part
-
-
-@pytest.fixture(scope="module")
-def stocked(finops):
-    return set_up(finops)
 
 
 @pytest.fixture(scope="module")

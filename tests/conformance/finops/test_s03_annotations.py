@@ -5,7 +5,6 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 
 from tests.conformance.finops.ordering import ENUM, customer, customer_path, order, switched
-from tests.sandbox.quoting import set_up
 
 EDM = "{http://docs.oasis-open.org/odata/ns/edm}"
 TERM = "Microsoft.Dynamics.OData.Core.V1."
@@ -13,11 +12,6 @@ EDM_TYPES = {
     "String": "Edm.String", "Real": "Edm.Decimal", "Int32": "Edm.Int32", "Int64": "Edm.Int64",
     "Date": "Edm.DateTimeOffset", "UtcDateTime": "Edm.DateTimeOffset", "Guid": "Edm.Guid",
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def stocked(finops):
-    return set_up(finops)
 
 
 @pytest.fixture(scope="module")

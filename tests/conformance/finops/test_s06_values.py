@@ -5,12 +5,6 @@ import json
 import pytest
 
 from tests.conformance.finops.ordering import customer, customer_path, line, order, switched
-from tests.sandbox.quoting import set_up
-
-
-@pytest.fixture(scope="module")
-def stocked(finops):
-    return set_up(finops)
 
 
 @pytest.fixture

@@ -2,16 +2,8 @@
 
 import re
 
-import pytest
-
 from tests.conformance.finops.ordering import customer, customer_path, line, order
-from tests.sandbox.quoting import set_up
 from tests.sandbox.running import batch, change_set, part
-
-
-@pytest.fixture(scope="module")
-def stocked(finops):
-    return set_up(finops)
 
 
 def statuses(answer):

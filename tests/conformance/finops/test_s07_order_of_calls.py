@@ -14,13 +14,7 @@ from tests.conformance.finops.ordering import (
     switched,
     unique,
 )
-from tests.sandbox.quoting import set_up
 from tests.sandbox.running import batch, part
-
-
-@pytest.fixture(scope="module")
-def stocked(finops):
-    return set_up(finops)
 
 
 def test_s07_fields_are_set_and_checked_in_payload_order(stocked):

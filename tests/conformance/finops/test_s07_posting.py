@@ -16,15 +16,10 @@ from tests.conformance.finops.ordering import (
 )
 from tests.sandbox.quoting import header as quotation
 from tests.sandbox.quoting import line as quotation_line
-from tests.sandbox.quoting import path, set_up
+from tests.sandbox.quoting import path
 
 HEADERS = "ExternallyMaintainedCustomerSalesInvoiceHeaders"
 LINES = "ExternallyMaintainedCustomerSalesInvoiceLines"
-
-
-@pytest.fixture(scope="module")
-def stocked(finops):
-    return set_up(finops)
 
 
 @pytest.fixture

@@ -15,12 +15,6 @@ from tests.conformance.finops.ordering import (
     unique,
 )
 from tests.sandbox.quoting import header as quotation
-from tests.sandbox.quoting import set_up
-
-
-@pytest.fixture(scope="module")
-def stocked(finops):
-    return set_up(finops)
 
 
 @pytest.fixture

@@ -14,14 +14,8 @@ from tests.conformance.finops.ordering import (
     sentence,
     switched,
 )
-from tests.sandbox.quoting import set_up
 
 WRITE = "Microsoft.Dynamics.Platform.Integration.Services.OData.AxODataWriteException"
-
-
-@pytest.fixture(scope="module")
-def stocked(finops):
-    return set_up(finops)
 
 
 def test_s08_a_business_refusal_has_the_documented_envelope(stocked):

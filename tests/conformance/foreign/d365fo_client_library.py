@@ -8,25 +8,11 @@ import tempfile
 
 from d365fo_client import FOClient, FOClientConfig, QueryOptions
 from d365fo_client.credential_sources import EnvironmentCredentialSource
+from steps import async_step as step
+from steps import expect
 
 URL, TENANT, CLIENT_ID, SECRET = sys.argv[1:5]
 os.environ.update(D365FO_TENANT_ID=TENANT, D365FO_CLIENT_ID=CLIENT_ID, D365FO_CLIENT_SECRET=SECRET)
-
-
-async def step(name, run):
-    try:
-        result = run()
-        if asyncio.iscoroutine(result):
-            result = await result
-    except Exception as error:
-        print("FAIL", name, type(error).__name__, error)
-        return None
-    print("ok", name)
-    return result
-
-
-def expect(condition):
-    assert condition
 
 
 async def steps(client):

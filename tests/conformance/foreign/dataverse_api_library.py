@@ -4,23 +4,9 @@ import sys
 
 import requests
 from dataverse_api.dataverse import DataverseClient
+from steps import expect, step
 
 URL, TENANT, CLIENT_ID, SECRET = sys.argv[1:5]
-
-
-def step(name, run):
-    try:
-        result = run()
-    except Exception as error:
-        print("FAIL", name, type(error).__name__, error)
-        return None
-    print("ok", name)
-    return result
-
-
-def expect(condition):
-    assert condition
-
 
 form = {
     "grant_type": "client_credentials", "client_id": CLIENT_ID, "client_secret": SECRET,

@@ -1,21 +1,9 @@
 // Steps of the npm library dataverse-webapi, which knows port 443 only: argv holds the URL, tenant, client id and secret.
 import { pathToFileURL } from "node:url";
+import { expect, step } from "./steps.mjs";
 
 const [url, tenant, client_id, client_secret, modules] = process.argv.slice(2);
 const api = await import(pathToFileURL(`${modules}/dataverse-webapi/lib/node.js`).href);
-
-async function step(name, run) {
-  try {
-    const result = await run();
-    console.log("ok", name);
-    return result;
-  } catch (error) {
-    console.log("FAIL", name, error?.code, error?.message ?? error);
-  }
-}
-function expect(condition) {
-  if (!condition) throw new Error("not as expected");
-}
 
 const form = { grant_type: "client_credentials", client_id, client_secret, scope: `${url}/.default` };
 const login = `https://login.microsoftonline.com/${tenant}/oauth2/v2.0/token`;

@@ -1,23 +1,11 @@
 // Steps of the npm library dynamics-web-api: argv holds the URL, tenant, client id and secret.
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
+import { expect, step } from "./steps.mjs";
 
 const [url, tenant, client_id, client_secret, modules] = process.argv.slice(2);
 const found = createRequire(`${modules}/`).resolve("dynamics-web-api");
 const { DynamicsWebApi } = await import(pathToFileURL(found).href);
-
-async function step(name, run) {
-  try {
-    const result = await run();
-    console.log("ok", name);
-    return result;
-  } catch (error) {
-    console.log("FAIL", name, error.status, error.message);
-  }
-}
-function expect(condition) {
-  if (!condition) throw new Error("not as expected");
-}
 
 const form = { grant_type: "client_credentials", client_id, client_secret, scope: `${url}/.default` };
 const answer = await fetch(`${url}/${tenant}/oauth2/v2.0/token`, { method: "POST", body: new URLSearchParams(form) });

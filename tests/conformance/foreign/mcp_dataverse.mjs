@@ -2,6 +2,7 @@
 // holds the URL, tenant, client id and secret.
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
+import { expect, step } from "./steps.mjs";
 
 const [url, tenant, client_id, client_secret, modules] = process.argv.slice(2);
 const settings = {
@@ -29,19 +30,6 @@ async function tool(name, given) {
   const text = result?.content?.[0]?.text;
   if (error || result.isError) throw new Error(error?.message ?? text);
   return JSON.parse(text).data;
-}
-
-async function step(name, run) {
-  try {
-    const result = await run();
-    console.log("ok", name);
-    return result;
-  } catch (error) {
-    console.log("FAIL", name, error.message);
-  }
-}
-function expect(condition, found) {
-  if (!condition) throw new Error(`not as expected: ${JSON.stringify(found)}`);
 }
 
 const entitySetName = "accounts";

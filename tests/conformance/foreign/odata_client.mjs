@@ -1,23 +1,11 @@
 // Steps of the npm libraries odata-csdl and @odata/client on F&O: argv holds the URL, tenant, client id and secret.
 import { createRequire } from "node:module";
+import { expect, step } from "./steps.mjs";
 
 const [url, tenant, client_id, client_secret, modules] = process.argv.slice(2);
 const require = createRequire(`${modules}/`);
 const csdl = require("odata-csdl");
 const { OData } = require("@odata/client");
-
-async function step(name, run) {
-  try {
-    const result = await run();
-    console.log("ok", name);
-    return result;
-  } catch (error) {
-    console.log("FAIL", name, error.message);
-  }
-}
-function expect(condition) {
-  if (!condition) throw new Error("not as expected");
-}
 
 const form = { grant_type: "client_credentials", client_id, client_secret, resource: url };
 const answer = await fetch(`${url}/${tenant}/oauth2/token`, { method: "POST", body: new URLSearchParams(form) });

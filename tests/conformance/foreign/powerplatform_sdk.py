@@ -5,23 +5,9 @@ import sys
 from azure.identity import ClientSecretCredential
 from PowerPlatform.Dataverse.client import DataverseClient
 from PowerPlatform.Dataverse.models.upsert import UpsertItem
+from steps import expect, step
 
 URL, TENANT, CLIENT_ID, SECRET = sys.argv[1:5]
-
-
-def step(name, run):
-    try:
-        result = run()
-    except Exception as error:
-        print("FAIL", name, type(error).__name__, error)
-        return None
-    print("ok", name)
-    return result
-
-
-def expect(condition):
-    assert condition
-
 
 credential = ClientSecretCredential(TENANT, CLIENT_ID, SECRET, authority=URL, disable_instance_discovery=True)
 client = DataverseClient(URL, credential)
