@@ -252,7 +252,7 @@ too_long as (
         union all select 'address1_line1', checked.street, 250
         union all select 'address1_city', checked.city, 60
         union all select 'address1_postalcode', checked.postal_code, 10
-        {%- if var('send_county') %},
+        {%- if var('send_county') %}
         union all select 'address1_county', checked.county, case when checked.becomes = 'contact_person' then 10 end
         {%- endif %}
     ) as measured (field, said, longest)
