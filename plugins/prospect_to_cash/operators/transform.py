@@ -18,6 +18,7 @@ from prospect_to_cash.dbt_build import (
     run_dbt,
 )
 from prospect_to_cash.dbt_overrides import described, overrides_folder
+from prospect_to_cash.errors import Stopped
 from prospect_to_cash.flow_card import SYSTEMS, FlowCard
 from prospect_to_cash.hooks import hook_for
 from prospect_to_cash.hooks.staging import StagingHook
@@ -28,8 +29,10 @@ from prospect_to_cash.stores.builds import Cut
 from prospect_to_cash.stores.database import connect
 from prospect_to_cash.stores.rows import one
 from prospect_to_cash.stores.run_store import Params
+from prospect_to_cash.stores.standing import blocked
 
 log = logging.getLogger(__name__)
+GATE = ".blocked_share_below_"  # in the name of a dbt test that counts blocked records
 
 
 class TransformFlow(BaseOperator):
@@ -102,6 +105,13 @@ class TransformFlow(BaseOperator):
             raise
         failed = [result for result in results if result["status"] in ("error", "fail", "runtime error")]
         builds.end_build(store, build_id, not failed, manifest, results, tables)
+        if failed and all(GATE in str(result["node"]) for result in failed):
+            records, rules = blocked(store, self.card.name)
+            most = ", ".join(f"{number} by {rule}" for rule, number in rules)
+            raise Stopped(
+                f"The gate stopped flow {self.card.name} before anything was sent: {records} of its records are blocked, {most}. "
+                "So many have one cause: mend it as docs/rules.md says, or raise var max_blocked_share or blocked_floor."
+            )
         if failed:
             names = "; ".join(f"{result['node']} ({result['message']})" for result in failed[:5])
             raise GateFailed(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from psycopg2 import sql
+from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
 from prospect_to_cash.errors import P2CError
@@ -78,3 +79,25 @@ def standing(cursor: Cursor, flow: str, run_id: int, relations: Sequence[str]) -
             f"outbound_* leaves them out without a rule in violations_{flow}."
         )
     return {"read": read, "held": held or {}, "excluded": excluded or {}, "warned": warned or {}}
+
+
+def blocked(connection: Connection, flow: str) -> tuple[int, list[tuple[str, int]]]:
+    """How many records of a flow are blocked, and the rules that block most of them with their counts."""
+    violations = sql.Identifier("validation", f"violations_{flow}")
+    with connection, connection.cursor() as cursor:
+        cursor.execute(
+            sql.SQL("select count(distinct source_key) from {} where effect = 'block'").format(violations)
+        )
+        records = int(one(cursor)[0])
+        cursor.execute(
+            sql.SQL(
+                """
+                select broken_rule, count(distinct source_key) from {}
+                where effect = 'block'
+                group by broken_rule
+                order by count(distinct source_key) desc, broken_rule
+                limit 3
+                """
+            ).format(violations)
+        )
+        return records, cursor.fetchall()
