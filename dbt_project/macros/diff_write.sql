@@ -56,7 +56,13 @@
     insert into {{ arg_dict["target_relation"] }} ({{ columns | join(", ") }})
     select {{ columns | join(", ") }}
     from {{ arg_dict["temp_relation"] }} as new_row
-    where exists (select 1 from differing_keys where {{ differs | replace("a_row", "new_row") }})
+    where exists (select 1 from differing_keys where {{ differs | replace("a_row", "new_row") }});
+
+    -- a row without its key equals nothing above; it meets the constraint of its target here instead of getting lost
+    insert into {{ arg_dict["target_relation"] }} ({{ columns | join(", ") }})
+    select {{ columns | join(", ") }}
+    from {{ arg_dict["temp_relation"] }} as new_row
+    where {% for key in keys %}{{ " or " if not loop.first }}new_row.{{ key }} is null{% endfor %}
 {% endmacro %}
 
 
