@@ -1,8 +1,8 @@
-# Airflow with our flows, for docker-compose.yaml and for any registry of your own.
+# Airflow with the flows, for docker-compose.yaml or a registry of your own.
 FROM apache/airflow:3.3.2
 
 COPY --chown=airflow:0 requirements.txt pyproject.toml README.md LICENSE /opt/airflow/
-# Airflow itself is pinned beside the rest, so that no dependency can replace the version of the image.
+# The requirements pin Airflow too, so that no dependency can replace the version of the image.
 RUN pip install --no-cache-dir --requirement /opt/airflow/requirements.txt
 
 COPY --chown=airflow:0 plugins /opt/airflow/plugins

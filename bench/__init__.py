@@ -1,1 +1,1 @@
-"""Measures the whole way of the records, and the stand-ins it is measured against."""
+"""Measures flows end to end, and the stand-ins that they run against."""

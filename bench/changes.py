@@ -1,4 +1,4 @@
-"""Changes a share of the accounts as people in Sales would: by the Web API."""
+"""Changes a share of the accounts in Sales through the Web API, as users do."""
 
 import json
 
@@ -11,12 +11,12 @@ BATCH = 500
 
 def sales_client(servers: StandIns) -> DataverseClient:
     """A client of the Sales stand-in."""
-    who = Credentials(servers.tenant_id, CLIENT_ID, CLIENT_SECRET, authority=servers.sales_url)
-    return DataverseClient(servers.sales_url, who)
+    credentials = Credentials(servers.tenant_id, CLIENT_ID, CLIENT_SECRET, authority=servers.sales_url)
+    return DataverseClient(servers.sales_url, credentials)
 
 
-def change_accounts(servers: StandIns, share: float, mark: str) -> int:
-    """Give a share of the active accounts another street line, in batches of 500; return how many."""
+def change_accounts(servers: StandIns, share: float, text: str) -> int:
+    """Change the second street line of a share of the active accounts, in batches of 500; return their number."""
     with sales_client(servers) as client:
         ids = [
             json.loads(row)["accountid"]
@@ -26,7 +26,7 @@ def change_accounts(servers: StandIns, share: float, mark: str) -> int:
             for row in page.rows
         ]
         chosen = ids[:: max(1, round(1 / share))]
-        body = json.dumps({"address1_line2": f"Floor {mark}"}).encode()
+        body = json.dumps({"address1_line2": f"Floor {text}"}).encode()
         for start in range(0, len(chosen), BATCH):
             batch = [
                 Operation("PATCH", "accounts", guid, body, if_match="*")
@@ -35,6 +35,6 @@ def change_accounts(servers: StandIns, share: float, mark: str) -> int:
             refused = [answer for answer in client.write(batch, deadline=100) if answer.kind != "done"]
             if refused:
                 raise BenchError(
-                    f"{len(refused)} changes were refused, the first with: {refused[0].sentence}"
+                    f"{len(refused)} changes were refused; the first error: {refused[0].sentence}"
                 )
     return len(chosen)

@@ -1,5 +1,5 @@
-"""Why a measurement cannot be made."""
+"""The error of this package."""
 
 
 class BenchError(Exception):
-    """One sentence for the person who measures."""
+    """Why a measurement is not possible, in one sentence."""

@@ -1,4 +1,4 @@
-"""What the figures were measured on."""
+"""The machine of a measurement."""
 
 import os
 import platform
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def machine() -> dict[str, object]:
-    """Processor, cores we may use, memory in MiB, Python; nothing that names the machine."""
+    """Processor, usable cores, memory in MiB, Python; nothing that identifies the machine."""
     return {
         "cpu": _first_value(Path("/proc/cpuinfo"), "model name")
         or platform.processor()

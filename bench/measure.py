@@ -1,4 +1,4 @@
-"""Runs a program and tells its time and memory."""
+"""Runs a program and measures its time and memory."""
 
 import os
 import subprocess
@@ -15,7 +15,7 @@ SAMPLE_EVERY = 0.05
 
 @dataclass(frozen=True)
 class Sample:
-    """Resident memory of a program and its children at a moment (seconds since the epoch, MiB)."""
+    """Resident memory of a program and its child processes at one time (seconds since the epoch, MiB)."""
 
     at: float
     mib: float
@@ -23,7 +23,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Usage:
-    """What a program took: wall and processor seconds, its highest resident memory in MiB, samples of it."""
+    """Resources that a program used: wall and processor seconds, peak resident memory in MiB, samples of it."""
 
     exit_code: int
     seconds: float
@@ -32,12 +32,12 @@ class Usage:
     samples: list[Sample] = field(repr=False)
 
     def peak_between(self, start: float, end: float) -> float:
-        """Highest sample of a stretch of time, 0 when there is none."""
+        """Highest sample from `start` to `end`, 0 if there is none."""
         return max((sample.mib for sample in self.samples if start <= sample.at <= end), default=0.0)
 
 
 def run_measured(command: Sequence[str], env: Mapping[str, str], folder: Path, log: Path) -> Usage:
-    """Run `command` to its end; standard error goes to `log`, standard output beside it to a file in .out."""
+    """Run `command` to its end; standard error goes to `log`, standard output to the same name with suffix .out."""
     log.parent.mkdir(parents=True, exist_ok=True)
     samples: list[Sample] = []
     ended = Event()
@@ -74,5 +74,5 @@ def _watch(pid: int, samples: list[Sample], ended: Event) -> None:
             family = [root, *root.children(recursive=True)]
             resident = sum(member.memory_info().rss for member in family)
         except psutil.Error:
-            continue  # one of them has just ended
+            continue  # one of the processes has just ended
         samples.append(Sample(time.time(), resident / 2**20))

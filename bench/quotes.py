@@ -1,9 +1,10 @@
-"""Times the flow of quotes: documents of a header and about five lines each.
+"""Times the flow of quotes, each with a header and about five lines.
 
     python -m bench quotes --quotes 20000
 
-Products and accounts go before, unmeasured; then all quotes, what we wrote ourselves read back, silence, and a
-share of the quotes revised with another quantity on one line each.
+Products, accounts and contacts run first, unmeasured. Then four runs of quotes are measured: all quotes; one that reads
+back what the first wrote; one without changes; one after a share of the quotes was revised, each with another quantity on
+one line.
 """
 
 import argparse
@@ -14,59 +15,62 @@ from pathlib import Path
 from bench import results
 from bench.changes import sales_client
 from bench.errors import BenchError
-from bench.spine import run_lines, task_lines, values
+from bench.runs import conclude, run_lines, values
 from bench.world import FlowRun, World, new_world
 from prospect_to_cash.clients import DataverseClient, Operation
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Exit code 1 when a run sent what it should not have sent."""
+    """Exit code 1 if a run wrote more than it should."""
     parser = argparse.ArgumentParser(
         prog="python -m bench quotes",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--quotes", type=int, default=20_000, help="generated quotes (default %(default)s)")
-    parser.add_argument("--accounts", type=int, default=2_000, help="their customers (default %(default)s)")
+    parser.add_argument(
+        "--accounts",
+        type=int,
+        default=2_000,
+        help="generated accounts, their customers (default %(default)s)",
+    )
     parser.add_argument(
         "--products", type=int, default=1_000, help="generated products (default %(default)s)"
     )
     parser.add_argument(
         "--share", type=float, default=0.01, help="share of quotes to change (default %(default)s)"
     )
-    parser.add_argument("--memory", action="store_true", help="measure a tenth of the quotes as well")
-    parser.add_argument("--out", type=Path, help="append the figures to this file, one JSON object a line")
-    said = parser.parse_args(arguments)
+    parser.add_argument("--memory", action="store_true", help="also measure a tenth of the quotes")
+    parser.add_argument("--out", type=Path, help="append the figures to this file, one JSON object per line")
+    options = parser.parse_args(arguments)
     measured: dict[int, list[tuple[str, FlowRun]]] = {}
-    surprises: list[str] = []
-    for size in [said.quotes // 10, said.quotes] if said.memory else [said.quotes]:
-        print(f"\n{size:,} quotes, {said.accounts:,} accounts, {said.products:,} products")
-        with new_world(said.accounts, said.products, 0, size) as world:
-            measured[size] = _measure(world, said.share, surprises)
+    problems: list[str] = []
+    for size in [options.quotes // 10, options.quotes] if options.memory else [options.quotes]:
+        print(f"\n{size:,} quotes, {options.accounts:,} accounts, {options.products:,} products")
+        with new_world(options.accounts, options.products, 0, size) as world:
+            measured[size] = _measure(world, options.share, problems)
         results.show(run_lines(measured[size]))
-        results.append(said.out, "quotes", [values(size, what, run) for what, run in measured[size]])
-    print()
-    results.show(task_lines(measured))
-    for surprise in surprises:
-        print(f"\n{surprise}")
-    return 1 if surprises else 0
+        results.append(options.out, "quotes", [values(size, what, run) for what, run in measured[size]])
+    return conclude(measured, problems)
 
 
-def _measure(world: World, share: float, surprises: list[str]) -> list[tuple[str, FlowRun]]:
+def _measure(world: World, share: float, problems: list[str]) -> list[tuple[str, FlowRun]]:
     for flow in ("products", "accounts", "contacts"):
         world.run(flow)
     runs = [(what, world.run("quotes")) for what in ("full", "again", "silent")]
     for what, run in runs[1:]:
         if run.count("writes"):
-            surprises.append(f"The {what} run wrote {run.count('writes')} times: it should be silent.")
+            problems.append(f"Run '{what}' sent {run.count('writes')} writes: it should send none.")
     if world.stack.stand_ins is None:
-        raise BenchError("The environment names connections to real systems: unset them, this would write.")
+        raise BenchError(
+            "The environment has connections to real systems, and a measurement writes: unset them."
+        )
     with sales_client(world.stack.stand_ins) as client:
         changed = _revise(client, share)
     run = world.run("quotes")
     runs.append((f"{share:.0%} changed", run))
     if not 0 < run.count("updated") <= changed:
-        surprises.append(f"{changed} quotes were changed and {run.count('updated')} documents updated.")
+        problems.append(f"{changed} quotes were changed, but {run.count('updated')} quotations were updated.")
     return runs
 
 
@@ -111,4 +115,4 @@ def _patch(entity_set: str, key: str, body: dict[str, float]) -> Operation:
 def _write(client: DataverseClient, operations: Sequence[Operation]) -> None:
     refused = [answer for answer in client.write(operations, deadline=300) if answer.kind != "done"]
     if refused:
-        raise BenchError(f"{len(refused)} changes were refused, the first with: {refused[0].sentence}")
+        raise BenchError(f"{len(refused)} changes were refused; the first error: {refused[0].sentence}")

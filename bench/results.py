@@ -1,4 +1,4 @@
-"""Figures as a table for people and as JSON lines for comparisons over time."""
+"""Figures as a table on the screen and as JSON lines for comparisons over time."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from bench.machine import machine
 
 @dataclass(frozen=True)
 class Figure:
-    """So many rows in so many seconds."""
+    """A number of rows and the seconds they took."""
 
     what: str
     rows: int
@@ -35,7 +35,7 @@ class Figure:
 
 
 def show(lines: Sequence[Mapping[str, str]]) -> None:
-    """Print a table; the keys of the first line are its header, numbers stand right."""
+    """Print a table; its header is the keys of the first line, and numbers are aligned right."""
     if not lines:
         return
     header = list(lines[0])
@@ -56,7 +56,7 @@ def show(lines: Sequence[Mapping[str, str]]) -> None:
 
 
 def append(path: Path | None, bench: str, measured: Sequence[Mapping[str, object]]) -> None:
-    """Add a JSON object per measurement to `path`, with the moment and the machine; None writes nothing."""
+    """Append a JSON object per measurement to `path`, with time and machine; with None do nothing."""
     if path is None:
         return
     about = {"bench": bench, "at": datetime.now(UTC).isoformat(timespec="seconds"), **machine()}

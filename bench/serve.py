@@ -1,4 +1,4 @@
-"""How many rows a second the Sales stand-in serves and takes: the ceiling of every other figure.
+"""Rows per second that the Sales stand-in serves and accepts: the upper limit of every other figure.
 
 python -m bench serve --accounts 100000
 """
@@ -25,21 +25,22 @@ from prospect_to_cash.flow_card import load_cards
 
 
 def main(arguments: Sequence[str]) -> int:
+    """Exit code 0."""
     parser = argparse.ArgumentParser(prog="python -m bench serve", description=__doc__)
     parser.add_argument("--accounts", type=int, default=100_000, help="rows to serve (default %(default)s)")
-    parser.add_argument("--out", type=Path, help="append the figures to this file, one JSON object a line")
-    said = parser.parse_args(arguments)
+    parser.add_argument("--out", type=Path, help="append the figures to this file, one JSON object per line")
+    options = parser.parse_args(arguments)
     with own_home() as paths:
         paths.make()
         began = time.monotonic()
-        servers = stand_ins.start(paths, Records(None, said.accounts, 10), inherited())
+        servers = stand_ins.start(paths, Records(None, options.accounts, 10), inherited())
         try:
-            figures = [results.Figure("start with records", said.accounts, time.monotonic() - began)]
-            figures += _measure(servers, said.accounts)
+            figures = [results.Figure("start with records", options.accounts, time.monotonic() - began)]
+            figures += _measure(servers, options.accounts)
         finally:
             stand_ins.stop(paths)
     results.show([figure.line() for figure in figures])
-    results.append(said.out, "serve", [figure.values() for figure in figures])
+    results.append(options.out, "serve", [figure.values() for figure in figures])
     return 0
 
 
@@ -47,8 +48,8 @@ def _measure(servers: StandIns, accounts: int) -> Iterator[results.Figure]:
     every, selected = _fields(servers), _selected()
     for what, fields, readers in (
         (f"read all {len(every)} fields", every, 1),
-        (f"read the {len(selected)} of the flow", selected, 1),
-        (f"read the {len(selected)} of the flow, 2 readers", selected, 2),
+        (f"read the {len(selected)} fields of the flow", selected, 1),
+        (f"read the {len(selected)} fields of the flow, 2 readers", selected, 2),
     ):
         began = time.monotonic()
         with ThreadPoolExecutor(readers) as pool:
@@ -74,7 +75,7 @@ def _measure(servers: StandIns, accounts: int) -> Iterator[results.Figure]:
 
 
 def _upsert(ids: Sequence[str]) -> bytes:
-    """The body of one call, ready to send: making it would measure us instead of the server."""
+    """The body of one call, built in advance: building it must not count as the server's time."""
     kind = "Microsoft.Dynamics.CRM.account"
     targets = [
         {"@odata.type": kind, "@odata.id": f"accounts({guid})", "name": guid, "address1_line2": "Floor 4"}
@@ -104,7 +105,7 @@ def _session(servers: StandIns) -> requests.Session:
 
 
 def _pages(servers: StandIns, fields: Sequence[str]) -> Iterator[bytes]:
-    """The pages of all accounts as bytes: parsing them would measure us instead of the server."""
+    """The pages of all accounts as bytes: parsing them must not count as the server's time."""
     link = f"{servers.sales_url}/api/data/v9.2/accounts?$select={','.join(fields)}&$orderby=accountid"
     with _session(servers) as session:
         while link:
@@ -124,7 +125,7 @@ def _read(servers: StandIns, fields: Sequence[str]) -> int:
 
 
 def _selected() -> tuple[str, ...]:
-    """The fields that the accounts flow asks for."""
+    """The fields that the flow of accounts selects."""
     root = Paths.here().root
     cards = load_cards(root / "dags" / "flows", root / "dbt_project")
     return next(read.select for card in cards for read in card.reads if read.entity == "accounts")

@@ -1,4 +1,4 @@
-"""A world of its own for every measurement: new Postgres, new stand-ins with generated records."""
+"""A new world for every measurement: a Postgres, and stand-ins with generated records."""
 
 import json
 import os
@@ -22,7 +22,7 @@ from local.stand_ins import Records
 
 @dataclass(frozen=True)
 class TaskTime:
-    """When a task of a run began and ended, in seconds since the epoch."""
+    """Start and end of a task, in seconds since the epoch."""
 
     name: str
     start: float
@@ -35,7 +35,7 @@ class TaskTime:
 
 @dataclass(frozen=True)
 class FlowRun:
-    """A flow run in a child process; `seconds` is the DAG run without the start of Python and Airflow."""
+    """A run of a flow in a child process; `seconds` is the DAG run without the start of Python and Airflow."""
 
     flow: str
     seconds: float
@@ -44,7 +44,7 @@ class FlowRun:
     report: dict[str, object]
 
     def count(self, name: str) -> int:
-        """A number of the report; groups such as writes and landed are added up."""
+        """A number of the report; groups such as writes and landed are summed."""
         value = self.report[name]
         return sum(value.values()) if isinstance(value, dict) else int(str(value))
 
@@ -59,21 +59,21 @@ class World:
         self._runs = 0
 
     def run(self, flow: str) -> FlowRun:
-        """One run of the flow, with what the last runs left. Raises BenchError when it fails."""
+        """Run a flow on what the runs before it left. Raises BenchError if it fails."""
         self._runs += 1
         root, log = self.stack.paths.root, self.stack.paths.logs / f"bench-{self._runs}-{flow}.log"
         command = [sys.executable, "-m", "local.flow_runs", flow, "--dags", str(self.dags)]
         usage = run_measured(command, self.stack.env, root, log)
         lines = log.with_suffix(".out").read_text(encoding="utf-8").splitlines()
         events = [json.loads(line) for line in lines]
-        told = {name: value for event in events for name, value in event.items()}
-        if usage.exit_code != 0 or not told.get("reports"):
-            failures = [f"{event['failed']}: {event['sentence']}" for event in events if "failed" in event]
-            raise BenchError("\n".join([f"The run of {flow} failed (all of it: {log}).", *failures]))
-        return FlowRun(flow, float(told["seconds"]), usage, self._tasks(flow), told["reports"][-1])
+        values = {name: value for event in events for name, value in event.items()}
+        if usage.exit_code != 0 or not values.get("reports"):
+            failures = [f"{event['failed']}: {event['error']}" for event in events if "failed" in event]
+            raise BenchError("\n".join([f"The run of {flow} failed (full output: {log}).", *failures]))
+        return FlowRun(flow, float(values["seconds"]), usage, self._tasks(flow), values["reports"][-1])
 
     def _tasks(self, flow: str) -> list[TaskTime]:
-        """The tasks of the flow's newest run, in the order they ran; from Airflow's own database."""
+        """The tasks of the flow's newest run in the order of their start, from Airflow's metadata database."""
         connection = psycopg2.connect(self._airflow_url)
         try:
             with connection.cursor() as cursor:
@@ -95,7 +95,7 @@ class World:
 
 @contextmanager
 def own_home() -> Iterator[Paths]:
-    """A folder of its own for all local state and free ports; it is kept only when something fails."""
+    """A new folder for all local state, and free ports; the folder is removed unless something fails."""
     os.environ.update(SANDBOX_SALES_PORT="0", SANDBOX_FINOPS_PORT="0")
     home = Path(tempfile.mkdtemp(prefix="p2c-bench-"))
     yield Paths(Paths.here().root, home)
@@ -104,9 +104,9 @@ def own_home() -> Iterator[Paths]:
 
 @contextmanager
 def new_world(accounts: int, products: int, contacts: int = 0, quotes: int = 0) -> Iterator[World]:
-    """A world with so many generated records; it is thrown away at the end."""
+    """A world with the given numbers of generated records, removed at the end unless something fails."""
     if os.environ.get("P2C_DATABASE_URL"):
-        raise BenchError("P2C_DATABASE_URL is set: unset it, a measurement has a Postgres of its own.")
+        raise BenchError("P2C_DATABASE_URL is set, but a measurement has a Postgres of its own: unset it.")
     with (
         own_home() as paths,
         running_stack(paths, Records(None, accounts, products, contacts, quotes)) as stack,

@@ -1,4 +1,4 @@
-"""`make run` and `make backfill` through the Airflow that `make up` started."""
+"""`make run` and `make backfill` in the Airflow that `make up` started."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from local.errors import LocalError
 from local.paths import Paths
 from local.postgres import EmbeddedPostgres
 
-MOMENT = "%Y-%m-%dT%H:%M:%SZ"
+TIMESTAMP = "%Y-%m-%dT%H:%M:%SZ"
 
 
-def run(paths: Paths, flow: str, conf: Mapping[str, bool]) -> int:
-    """Trigger a run, wait for it, print its report; exit code 0 when it succeeded."""
+def run(paths: Paths, flow: str, conf: Mapping[str, object]) -> int:
+    """Trigger a DAG run, wait for it, print its report; exit code 0 if it succeeded."""
     server = airflow_stack.api(paths)
     dag_id = _unpaused(server, flow)
     run_id = server.trigger(dag_id, conf)
@@ -37,20 +37,20 @@ def run(paths: Paths, flow: str, conf: Mapping[str, bool]) -> int:
 
 
 def backfill(paths: Paths, flow: str, first: str, last: str) -> int:
-    """Read from `first` to `last` again, both included; exit code 0 when every run succeeded.
+    """Run the intervals from `first` to `last` again, both included; exit code 0 if every run succeeded.
 
-    A day stands for its whole 24 hours (UTC); moments may be given too.
+    Both are days or timestamps, in UTC; a day as `last` is included to its end.
     """
-    begin, end = _moments(first, last)
+    begin, end = _boundaries(first, last)
     server = airflow_stack.api(paths)
     dag_id = _unpaused(server, flow)
-    number = server.backfill(dag_id, begin, end)
+    backfill_id = server.backfill(dag_id, begin, end)
     print(f"{flow} from {begin} to {end} ... {server.url}/dags/{dag_id}/backfills", flush=True)
-    while not server.backfill_completed(number):
+    while not server.backfill_completed(backfill_id):
         time.sleep(1)
     states = Counter(server.backfill_states(dag_id, begin, end))
     if not states:
-        raise LocalError(f"No interval of {flow} begins between {begin} and {end}: name other days.")
+        raise LocalError(f"{flow} has no interval that starts between {begin} and {end}: give other days.")
     print(f"{states.total()} runs: {', '.join(f'{n} {state}' for state, n in sorted(states.items()))}")
     return 0 if set(states) == {"success"} else 1
 
@@ -59,32 +59,33 @@ def _unpaused(server: AirflowApi, flow: str) -> str:
     dag_id = f"prospect_to_cash_{flow}"
     if server.is_paused(dag_id):
         raise LocalError(
-            f"{dag_id} is paused, so its runs would wait for ever: switch it on at {server.url}/dags."
+            f"{dag_id} is paused, so its runs would never start: unpause it at {server.url}/dags."
         )
     return dag_id
 
 
-def _moments(first: str, last: str) -> tuple[str, str]:
+def _boundaries(first: str, last: str) -> tuple[str, str]:
     try:
         begin, end = datetime.fromisoformat(first), datetime.fromisoformat(last)
     except ValueError:
-        raise LocalError("Name the days as in FROM=2026-01-01 TO=2026-01-03.") from None
+        raise LocalError("Give FROM and TO as days, for example FROM=2026-01-01 TO=2026-01-03.") from None
     if len(last) == len("2026-01-03"):
         end = datetime.combine(end.date(), datetime.max.time().replace(microsecond=0))
     if begin > end:
-        raise LocalError(f"FROM={first} is after TO={last}: exchange them.")
-    return begin.strftime(MOMENT), end.strftime(MOMENT)
+        raise LocalError(f"FROM={first} is later than TO={last}: swap them.")
+    return begin.strftime(TIMESTAMP), end.strftime(TIMESTAMP)
 
 
 def _show_report(paths: Paths, flow: str, run_id: str) -> None:
     postgres = None if os.environ.get("P2C_DATABASE_URL") else EmbeddedPostgres(paths.home)
     env = {**inherited(), **airflow_env(paths, postgres, None)}
     command = [sys.executable, "-m", "local.reports", f"{flow}={run_id}"]
-    answer = subprocess.run(command, cwd=paths.root, env=env, capture_output=True, text=True, check=False)
-    if answer.returncode != 0:
+    completed = subprocess.run(command, cwd=paths.root, env=env, capture_output=True, text=True, check=False)
+    if completed.returncode != 0:
         raise LocalError(
-            f"The run ended but its report cannot be read: {answer.stderr.strip().splitlines()[-1]}"
+            f"The run has ended, but its report cannot be read: {completed.stderr.strip().splitlines()[-1]}"
         )
-    told = json.loads(answer.stdout.splitlines()[-1])
-    write_report(paths, told["reports"])
-    print(f"\n{told['text'] or 'The run stopped before it planned anything.'}")
+    stored = json.loads(completed.stdout.splitlines()[-1])
+    if stored["reports"] or not stored["text"]:  # a reconcile has a text alone
+        write_report(paths, stored["reports"])
+    print(f"\n{stored['text'] or 'The run stopped before it planned anything, so there is no report.'}")

@@ -16,7 +16,7 @@ from local.services import Service, stop_all, sweep
 from local.stack import Stack
 from local.stand_ins import Records
 
-# Task logs are read from the disk: no part may open a log server, which would listen on every address.
+# Without log servers: they would listen on every address, and the api-server reads the logs from disk.
 COMMANDS = {
     "scheduler": ["scheduler", "--skip-serve-logs"],
     "triggerer": ["triggerer", "--skip-serve-logs"],
@@ -24,32 +24,38 @@ COMMANDS = {
     "api-server": ["api-server", "--host", "127.0.0.1", "--workers", "1"],
 }
 SECONDS_TO_START = 180
+# The pools of docker-compose.yaml; a task whose pool does not exist stays scheduled for ever.
+POOLS = {
+    "d365_sales": "Tasks that talk to Dynamics 365 Sales",
+    "d365_finops": "Tasks that talk to Dynamics 365 Finance & Operations",
+}
+POOL_SLOTS = 4
 
 
 def services(paths: Paths) -> dict[str, Service]:
-    """Every part of Airflow by name."""
+    """The components of Airflow by name."""
     return {name: Service(name, paths.home) for name in COMMANDS}
 
 
 def is_up(paths: Paths) -> bool:
-    """Whether any part of Airflow runs."""
+    """Whether any component of Airflow is running."""
     return any(service.alive() for service in services(paths).values())
 
 
 def api(paths: Paths) -> AirflowApi:
-    """The API of what `make up` started; LocalError when it is not up."""
+    """The API of the Airflow that `make up` started; LocalError if it is not running."""
     url = paths.recall().get("ui_url")
     if not is_up(paths) or not isinstance(url, str):
-        raise LocalError("Airflow is not up: run `make up` first.")
+        raise LocalError("Airflow is not running: run `make up` first.")
     return AirflowApi(url)
 
 
 def up(paths: Paths) -> int:
-    """Start everything, wait until it is healthy and the flows are there, print where it is; exit code."""
-    with paths.only_one():
+    """Start everything, wait until it is healthy and every flow has its DAG, print the addresses; exit code."""
+    with paths.lock():
         parts = services(paths)
         if all(part.alive() for part in parts.values()):
-            print(f"Airflow is up already: {api(paths).url} (make down stops it)")
+            print(f"Airflow is already running: {api(paths).url} (make down stops it)")
             return 0
         _stop(paths)
         stack = Stack(paths)
@@ -57,26 +63,29 @@ def up(paths: Paths) -> int:
             print("Starting Postgres, the stand-ins and Airflow ...")
             stack.start(None if real_systems() else Records(), keep_records=True)
             url = _start_airflow(stack, parts)
-            _wait_until_ready(paths, AirflowApi(url), parts)
+            server = AirflowApi(url)
+            _wait_until_ready(paths, server, parts)
+            for name, description in POOLS.items():
+                server.create_pool(name, POOL_SLOTS, description)
         except BaseException:
             _stop(paths)
             raise
         paths.remember(ui_url=url)
-        print(f"Airflow is up: {url} (no login; make down stops it)")
+        print(f"Airflow is running: {url} (no login needed; make down stops it)")
         if stack.stand_ins is not None:
             print(f"Sales: {stack.stand_ins.sales_url}   F&O: {stack.stand_ins.finops_url}")
         return 0
 
 
 def down(paths: Paths) -> int:
-    """Stop whatever `up` started and leave no process behind; exit code 0."""
-    with paths.only_one():
+    """Stop everything that `up` started, leave no process behind; exit code 0."""
+    with paths.lock():
         print("Everything is stopped." if _stop(paths) else "Nothing was running.")
         return 0
 
 
 def clean(paths: Paths) -> int:
-    """Stop everything and remove the local state; what other people put into the home stays. Exit code 0."""
+    """Stop everything and remove the local state, but no file that is not ours; exit code 0."""
     down(paths)
     for name in ("postgres", "sandbox", "airflow", "dbt", "services"):
         shutil.rmtree(paths.home / name, ignore_errors=True)
@@ -91,7 +100,7 @@ def _start_airflow(stack: Stack, parts: dict[str, Service]) -> str:
     wanted = ports.from_environment("P2C_UI_PORT")
     port = wanted or (8080 if wanted is None and ports.is_free(8080) else ports.any_free())
     if not ports.is_free(port):
-        raise LocalError(f"Port {port} is taken by another program: name another one with P2C_UI_PORT.")
+        raise LocalError(f"Port {port} is in use by another program: choose another one with P2C_UI_PORT.")
     url = f"http://127.0.0.1:{port}"
     env = {
         **stack.env,
@@ -105,31 +114,31 @@ def _start_airflow(stack: Stack, parts: dict[str, Service]) -> str:
 
 
 def _wait_until_ready(paths: Paths, server: AirflowApi, parts: dict[str, Service]) -> None:
-    """Healthy, and as many flows as there are cards."""
+    """Wait until every component is healthy and every card has its DAG; LocalError after 180 s."""
     expected = {f"prospect_to_cash_{flow}" for flow in cards.flows(paths)}
     end = time.monotonic() + SECONDS_TO_START
     missing = "api-server"
     while time.monotonic() < end:
         for part in parts.values():
             if not part.alive():
-                raise LocalError(f"Airflow's {part.name} ended by itself: see {part.log}.")
-        missing = server.healthy() or ""
+                raise LocalError(f"Airflow's {part.name} stopped unexpectedly: see {part.log}.")
+        missing = server.unhealthy() or ""
         if not missing:
             errors = server.import_errors()
             if errors:
-                raise LocalError(f"A DAG file does not load: {errors[0]}.")
+                raise LocalError(f"A DAG file cannot be imported: {errors[0]}.")
             absent = sorted(expected - set(server.dag_ids()))
             if not absent:
                 return
             missing = ", ".join(absent)
         time.sleep(0.5)
     raise LocalError(
-        f"Airflow was not ready after {SECONDS_TO_START} s ({missing}): see {parts['scheduler'].log.parent}."
+        f"Airflow was not ready after {SECONDS_TO_START} s (missing: {missing}): see the logs in {parts['scheduler'].log.parent}."
     )
 
 
 def _stop(paths: Paths) -> bool:
-    """Airflow first, then what it works on."""
+    """Stop Airflow, then the stand-ins and Postgres; whether anything was running."""
     stopped = [stop_all(list(services(paths).values())), stand_ins.stop(paths), bool(sweep(paths.home))]
     stopped.append(EmbeddedPostgres(paths.home).stop())
     return any(stopped)

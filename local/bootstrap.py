@@ -1,6 +1,6 @@
-"""Door of the installation: any Python may open it, only 3.11 to 3.13 may pass.
+"""Start of the installation: refuses any Python but 3.11 to 3.13, then runs install.py.
 
-Written so that even a very old Python can read it; what it does lies in install.py.
+Its syntax is so old that an old Python can parse it and print the refusal.
 """
 
 import os

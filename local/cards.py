@@ -1,4 +1,4 @@
-"""Which flows there are, as far as the commands must know: the cards' names and their order."""
+"""The names of the flows and their order, from the cards."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from local.paths import Paths
 
 
 def flows(paths: Paths) -> list[str]:
-    """Every flow that has a card, parents before children as the cards say."""
+    """Every flow that has a card, in the order of the cards: parents before children."""
     cards = {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in _files(paths)}
     return sorted(cards, key=lambda name: (int(cards[name].get("order", 100)), name))
 
 
 def check_flow(paths: Paths, flow: str) -> str:
-    """The flow's name back; LocalError with the names there are when it is none."""
+    """Return `flow`; LocalError with the known names if there is no such flow."""
     known = flows(paths)
     if flow not in known:
-        raise LocalError(f"Name a flow, as in FLOW={known[0]}: there are {', '.join(known)}.")
+        problem = f"There is no flow {flow}" if flow else "No flow is given"
+        raise LocalError(f"{problem}: choose one of {', '.join(known)}, for example FLOW={known[0]}.")
     return flow
 
 

@@ -1,4 +1,4 @@
-"""`python -m local.check_dags FOLDER`: every DAG file imports, and there is a DAG for every card."""
+"""`python -m local.check_dags FOLDER`: every DAG file can be imported, and every card has its DAG."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def main(folder: Path) -> int:
-    """Exit code 0, or 1 after what is wrong."""
+    """Exit code 0, or 1 after printing what is wrong."""
     from airflow.dag_processing.dagbag import DagBag
 
     bag = DagBag(str(folder.resolve()))
@@ -16,7 +16,7 @@ def main(folder: Path) -> int:
     expected = {f"prospect_to_cash_{card.stem}" for card in (folder / "flows").glob("*.yaml")}
     missing = sorted(expected - set(bag.dags))
     if missing:
-        print(f"There is a card but no DAG for {', '.join(missing)}.", file=sys.stderr)
+        print(f"These cards' DAGs are missing: {', '.join(missing)}.", file=sys.stderr)
     if not expected:
         print(f"There is no card in {folder / 'flows'}.", file=sys.stderr)
     print(f"{len(bag.dags)} DAGs for {len(expected)} cards")

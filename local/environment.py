@@ -1,4 +1,4 @@
-"""The environment in which Airflow and our tasks run on this machine: built here and nowhere else."""
+"""The environment variables of Airflow and its tasks on this machine, built only here."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import os
 import secrets
 from urllib.parse import unquote, urlsplit
 
+from d365_sandbox.records import BUSINESS_UNITS
 from local.errors import LocalError
 from local.paths import Paths
 from local.postgres import AIRFLOW_DATABASE, EmbeddedPostgres
 from local.stand_ins import CLIENT_ID, CLIENT_SECRET, StandIns
-from sandbox.records.reference import BUSINESS_UNITS
 
-# How the sample data is to be read: two business units of one Sales stand for two companies, and discounts are per
-# line, which is how a new organisation of Dataverse is set.
+# Vars that fit the sample data: two business units of one Sales are two companies, and discounts are per line, which
+# is the default of a new Dataverse organization.
 SAMPLE_VARS = {
     "company_from": "business_unit",
     "company_map": {"sandbox": "usmf", **{unit.name: company for company, unit in BUSINESS_UNITS.items()}},
@@ -32,8 +32,8 @@ def airflow_env(
 ) -> dict[str, str]:
     """Variables to add to `inherited()`.
 
-    Without `postgres` the staging database is P2C_DATABASE_URL, and Airflow's own is P2C_AIRFLOW_DATABASE_URL
-    or an SQLite file. Without `stand_ins` the connections to both systems are those of the environment.
+    Without `postgres` the staging database is P2C_DATABASE_URL, and Airflow's metadata database is
+    P2C_AIRFLOW_DATABASE_URL or an SQLite file. Without `stand_ins` the environment's connections are used.
     """
     staging = postgres.url() if postgres else own_database()
     environment = {
@@ -71,39 +71,41 @@ def airflow_env(
 
 
 def _own_vars() -> dict[str, object]:
-    """What the user says in P2C_DBT_VARS; it comes before how we read the sample data."""
+    """The user's P2C_DBT_VARS, which override the vars for the sample data."""
     try:
-        said = json.loads(os.environ.get("P2C_DBT_VARS") or "{}")
+        own = json.loads(os.environ.get("P2C_DBT_VARS") or "{}")
     except ValueError:
-        said = None
-    if not isinstance(said, dict):
+        own = None
+    if not isinstance(own, dict):
         raise LocalError(
-            'P2C_DBT_VARS is not a JSON object of dbt vars, such as {"customer_group_id": "20"}.'
+            'P2C_DBT_VARS must be a JSON object of dbt vars, such as {"customer_group_id": "20"}.'
         )
-    return said
+    return own
 
 
 def inherited() -> dict[str, str]:
-    """Our environment without what would lead to another Airflow, or keep modules from being compiled."""
+    """This process's environment, without settings of another Airflow, Python or Postgres."""
     foreign = ("AIRFLOW__", "AIRFLOW_HOME", "PYTHONPATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE", "PG")
     return {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
 
 
 def real_systems() -> bool:
-    """Whether the environment names connections to both systems; LocalError when it names one only."""
+    """Whether the environment has connections to both systems; LocalError if it has only one."""
     named = [name for name in SYSTEM_CONNECTIONS if os.environ.get(name)]
     if len(named) == 1:
         missing = next(name for name in SYSTEM_CONNECTIONS if name not in named)
-        raise LocalError(f"{named[0]} is set and {missing} is not: set both, or none to use the stand-ins.")
+        raise LocalError(
+            f"{named[0]} is set and {missing} is not: set both, or neither to use the stand-ins."
+        )
     return bool(named)
 
 
 def own_database() -> str:
-    """P2C_DATABASE_URL; LocalError when it is no Postgres URL."""
+    """P2C_DATABASE_URL; LocalError if it is not a Postgres URL."""
     url = os.environ.get("P2C_DATABASE_URL", "")
     parts = urlsplit(url)
     if parts.scheme not in ("postgresql", "postgres") or not parts.hostname or len(parts.path) < 2:
-        raise LocalError("P2C_DATABASE_URL must read like postgresql://user:password@host:5432/database.")
+        raise LocalError("P2C_DATABASE_URL must have the form postgresql://user:password@host:5432/database.")
     return url
 
 
@@ -141,16 +143,16 @@ def _connection(kind: str, url: str, tenant_id: str, **extra: object) -> str:
 
 
 def _secrets(paths: Paths) -> dict[str, str]:
-    """Airflow's keys, drawn once per home: what is encrypted with them must stay readable."""
+    """Airflow's keys, generated once per home: what is encrypted with them must stay readable."""
     path = paths.airflow / "secrets.json"
     if not path.is_file():
-        drawn = {
+        generated = {
             "AIRFLOW__CORE__FERNET_KEY": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
             "AIRFLOW__API__SECRET_KEY": secrets.token_urlsafe(32),
             "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_urlsafe(48),
         }
         path.parent.mkdir(parents=True, exist_ok=True)
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            json.dump(drawn, file)
+            json.dump(generated, file)
     kept: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
     return kept

@@ -1,5 +1,5 @@
-"""The one error of this package: something on this machine that a person has to change."""
+"""The error of this package."""
 
 
 class LocalError(Exception):
-    """One sentence that says what is wrong and what to change; shown without a traceback."""
+    """Something on this machine that a person must change: one sentence, shown without a traceback."""

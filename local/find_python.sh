@@ -1,6 +1,6 @@
 #!/bin/sh
-# Prints the Python that the installation shall use: the first of the usual names that is 3.11 to 3.13 and can
-# make virtual environments, else the first of the right age, else any, so that bootstrap.py can say what is wrong.
+# Prints the Python for the installation: the first of the usual names that is 3.11 to 3.13 and can create virtual
+# environments, else the first that is 3.11 to 3.13, else any, so that bootstrap.py can print what is wrong.
 for test in "import ensurepip, venv, sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))" \
             "import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))" ""; do
     for name in python3 python3.13 python3.12 python3.11; do

@@ -1,4 +1,4 @@
-"""Run flows through Airflow in one child process: nothing has to be up, and the screen stays readable."""
+"""Run flows in one child process with Airflow, without a scheduler; its output goes to a log file."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from local.stack import Stack
 
 
 @dataclass
-class Outcome:
-    """What the runs came to: how each flow ended, the stored reports, the same as text, and where everything printed went."""
+class Result:
+    """The results of the runs: state by flow, the stored reports, the reports as text, and the log file."""
 
     log: Path
     ok: bool = False
@@ -27,43 +27,42 @@ class Outcome:
 
 
 def run_flows(
-    stack: Stack, flows: Sequence[str], conf: Mapping[str, bool], dags: Path | None = None
-) -> Outcome:
-    """Run the DAGs of `flows` in order, telling of each; LocalError when they could not even begin."""
+    stack: Stack, flows: Sequence[str], conf: Mapping[str, object], dags: Path | None = None
+) -> Result:
+    """Run the DAGs of `flows` in order and print progress; LocalError if one of them did not run at all."""
     log = stack.paths.logs / f"flows-{datetime.now(UTC):%Y%m%dT%H%M%S}.log"
     command = [sys.executable, "-m", "local.flow_runs", *flows, "--conf", json.dumps(dict(conf))]
     command += ["--dags", str(dags or stack.paths.root / "dags")]
-    outcome = Outcome(log)
+    result = Result(log)
     ended = 0
     with log.open("wb") as output, _child(command, stack, output.fileno()) as process:
         for line in process.stdout or ():
             event = json.loads(line)
             if "end" in event:
                 ended += 1
-                outcome.states[event["end"]] = event["state"]
-            outcome.reports = event.get("reports", outcome.reports)
-            outcome.text = event.get("text", outcome.text)
-            _tell(event, stack)
-        outcome.ok = process.wait() == 0
+                result.states[event["end"]] = event["state"]
+            result.reports = event.get("reports", result.reports)
+            result.text = event.get("text", result.text)
+            _print_progress(event, stack)
+        result.ok = process.wait() == 0
     if ended < len(flows):
-        raise LocalError(f"{_last_line(log).rstrip('.')} (all of it: {log}).")
-    return outcome
+        raise LocalError(f"{_last_line(log).rstrip('.')} (full output: {log}).")
+    return result
 
 
-def _tell(event: Mapping[str, object], stack: Stack) -> None:
+def _print_progress(event: Mapping[str, object], stack: Stack) -> None:
     if "begin" in event:
-        stack.say(f"{event['begin']} ...")
+        stack.notify(f"{event['begin']} ...")
     elif "failed" in event:
-        stack.say(
-            f"  {event['failed']}: {event['sentence']}{' (tried again in 30 s)' if event['again'] else ''}"
-        )
+        retry = " (retrying in 30 s)" if event["will_retry"] else ""
+        stack.notify(f"  {event['failed']}: {event['error']}{retry}")
     elif "end" in event:
-        stack.say(f"{event['end']}: {event['state']} after {event['seconds']} s")
+        stack.notify(f"{event['end']}: {event['state']} after {event['seconds']} s")
 
 
 @contextmanager
 def _child(command: Sequence[str], stack: Stack, log: int) -> Iterator[subprocess.Popen[str]]:
-    """The child, ended with us: Ctrl-C reaches it too, anything else ends it by a signal."""
+    """The child process, terminated if it still runs at the end of the `with` block."""
     process = subprocess.Popen(
         command,
         cwd=stack.paths.root,
@@ -87,4 +86,4 @@ def _child(command: Sequence[str], stack: Stack, log: int) -> Iterator[subproces
 
 def _last_line(log: Path) -> str:
     lines = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
-    return lines[-1].strip() if lines else "The runs ended without a word"
+    return lines[-1].strip() if lines else "The runs ended without any output"

@@ -1,6 +1,6 @@
-"""Install everything of requirements.lock into the project's own .venv; costs nothing when it is there.
+"""Install everything in requirements.lock into the project's own .venv; does nothing if it is up to date.
 
-Only the standard library: nothing is installed yet when this runs.
+Uses only the standard library, because nothing is installed yet when it runs.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from pathlib import Path
 from local.errors import LocalError
 
 NEEDED_BYTES = 1_500_000_000
-# These would send the installation elsewhere, or keep it from being compiled (two to three times slower).
+# These would redirect the installation, or prevent byte code (two to three times slower).
 FOREIGN_VARIABLES = (
     "PYTHONDONTWRITEBYTECODE", "PYTHONHOME", "PYTHONPATH", "PIP_TARGET", "PIP_PREFIX", "PIP_USER",
     "PIP_REQUIRE_VIRTUALENV", "UV_PROJECT_ENVIRONMENT", "VIRTUAL_ENV", "CONDA_PREFIX",
 )  # fmt: skip
-# What pip was told about the network holds for uv too, which does not read pip's files.
+# uv does not read pip's configuration, so its network settings are passed on.
 PIP_SETTINGS = {
     "index-url": "UV_DEFAULT_INDEX",
     "extra-index-url": "UV_INDEX",
@@ -35,7 +35,7 @@ PIP_SETTINGS = {
 
 
 def main(root: str) -> int:
-    """Exit code 0 when the environment is complete, 2 after one sentence about what is missing."""
+    """Exit code 0 if the environment is complete, 2 after printing what is missing."""
     try:
         ensure(Path(root))
     except LocalError as problem:
@@ -45,13 +45,13 @@ def main(root: str) -> int:
 
 
 def ensure(root: Path) -> None:
-    """Make `root`/.venv hold exactly what requirements.lock says; LocalError names what stands in the way."""
+    """Bring `root`/.venv in line with requirements.lock; LocalError if that is not possible."""
     venv = root / ".venv"
     stamp = _stamp(root)
     if _is_stamped(venv, stamp):
         return
     _check_machine(root, venv)
-    with _only_one(root):
+    with _lock(root):
         if not _is_stamped(venv, stamp):
             _install(root, venv)
             (venv / "installed.json").write_text(stamp, encoding="utf-8")
@@ -65,22 +65,22 @@ def _is_stamped(venv: Path, stamp: str) -> bool:
 
 
 def _stamp(root: Path) -> str:
-    """What the environment was made from; a moved folder needs a new one, its scripts hold the old path."""
+    """What the environment was made from. It includes the folder, because scripts in .venv contain its path."""
     digest = hashlib.sha256()
-    for name in ("requirements.lock", "pyproject.toml"):
+    for name in ("requirements.lock", "pyproject.toml", "sandbox/pyproject.toml"):
         try:
             digest.update((root / name).read_bytes())
         except FileNotFoundError:
             raise LocalError(
-                f"{root / name} is missing: fetch the whole repository and run make in its root."
+                f"{root / name} is missing: clone the whole repository and run make in its root."
             ) from None
     return json.dumps({"made_from": digest.hexdigest(), "root": str(root)})
 
 
 def _check_machine(root: Path, venv: Path) -> None:
-    """Everything that can be known to fail, before anything is made."""
+    """Raise LocalError for every cause of failure that can be known before anything is created."""
     if not os.access(root, os.W_OK) or (venv.exists() and not os.access(venv, os.W_OK)):
-        raise LocalError(f"You may not write to {root}: clone the repository into a folder of your own.")
+        raise LocalError(f"{root} is not writable: clone the repository into a folder of your own.")
     version = f"{sys.version_info[0]}.{sys.version_info[1]}"
     for module in ("venv", "ensurepip", "ssl", "sqlite3"):
         if importlib.util.find_spec(module) is None or (
@@ -91,18 +91,18 @@ def _check_machine(root: Path, venv: Path) -> None:
             )
             raise LocalError(
                 f"{sys.executable} has no module {module}: install it (Debian: apt install {package}) "
-                f"or name another Python with `make PYTHON=...`."
+                f"or choose another Python with `make PYTHON=...`."
             )
     free = shutil.disk_usage(root).free
     if free < NEEDED_BYTES:
         raise LocalError(
-            f"{root} has {free / 1e9:.1f} GB left and the installation needs {NEEDED_BYTES / 1e9:.1f} GB: "
-            f"make room or clone the repository onto another disk."
+            f"{root} has {free / 1e9:.1f} GB free, but the installation needs {NEEDED_BYTES / 1e9:.1f} GB: "
+            f"free some space or clone the repository onto another disk."
         )
 
 
 @contextmanager
-def _only_one(root: Path) -> Iterator[None]:
+def _lock(root: Path) -> Iterator[None]:
     handle = os.open(root, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
@@ -117,28 +117,29 @@ def _install(root: Path, venv: Path) -> None:
     try:
         if new:
             shutil.rmtree(venv, ignore_errors=True)
-            _run([sys.executable, "-m", "venv", str(venv)], root, "make a virtual environment")
+            _run([sys.executable, "-m", "venv", str(venv)], root, "create a virtual environment")
         python = str(_python(venv))
         uv = [python, "-m", "uv", "pip"]
         target = ["--python", python]
         pip = [python, "-m", "pip", "--disable-pip-version-check"]
         _run([*pip, "install", "--quiet", "uv"], root, "download packages")
         (venv / "installed.json").unlink(missing_ok=True)
-        package = ["--no-deps", "--editable", str(root)]
+        packages = ["--no-deps", "--editable", str(root), "--editable", str(root / "sandbox")]
         for extra in ({}, {"UV_SYSTEM_CERTS": "1"}):
             settings = {**_uv_settings(pip), **extra}
             synced = _try(
                 [*uv, "sync", "--quiet", "--compile-bytecode", *target, "requirements.lock"], root, settings
             )
             if synced.returncode == 0:
-                _run([*uv, "install", "--quiet", *target, *package], root, "install this project", settings)
+                _run([*uv, "install", "--quiet", *target, *packages], root, "install this project", settings)
                 break
         else:
             print(
-                f"uv could not ({_reason(synced.stderr)}); pip takes over, which lasts a minute.", flush=True
+                f"uv failed ({_reason(synced.stderr)}); installing with pip, which takes a minute ...",
+                flush=True,
             )
             _run([*pip, "install", "--quiet", "-r", "requirements.lock"], root, "download packages")
-            _run([*pip, "install", "--quiet", *package], root, "install this project")
+            _run([*pip, "install", "--quiet", *packages], root, "install this project")
     except BaseException:
         if new:
             shutil.rmtree(venv, ignore_errors=True)
@@ -146,16 +147,16 @@ def _install(root: Path, venv: Path) -> None:
 
 
 def _usable(venv: Path) -> bool:
-    """Whether a Python of the right age stands in `venv` and its scripts were made for this place."""
+    """Whether `venv` has a Python of a supported version and was created at this path."""
     question = "import sys; print(sys.prefix); sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))"
     try:
-        answer = subprocess.run(
+        completed = subprocess.run(
             [str(_python(venv)), "-c", question], capture_output=True, text=True, check=False
         )
         script = (venv / "bin" / "activate").read_text(encoding="utf-8")
     except OSError:
         return False
-    return answer.returncode == 0 and str(venv) in script
+    return completed.returncode == 0 and str(venv) in script
 
 
 def _python(venv: Path) -> Path:
@@ -163,7 +164,7 @@ def _python(venv: Path) -> Path:
 
 
 def _uv_settings(pip: Sequence[str]) -> dict[str, str]:
-    """uv's variables for what pip's files and variables say, unless uv has been told itself."""
+    """pip's configuration as uv's environment variables, except those that are already set."""
     settings = {}
     listed = subprocess.run([*pip, "config", "list"], capture_output=True, text=True, check=False)
     for line in listed.stdout.splitlines():
@@ -172,7 +173,7 @@ def _uv_settings(pip: Sequence[str]) -> dict[str, str]:
         if variable and variable not in os.environ:
             settings[variable] = " ".join(value.strip("'\"").replace("\\n", " ").split())
     if "UV_INDEX" in settings:
-        settings["UV_INDEX_STRATEGY"] = "unsafe-best-match"  # pip's way: one pool of all indexes
+        settings["UV_INDEX_STRATEGY"] = "unsafe-best-match"  # as pip does: the best version of any index
     if not os.access(Path.home(), os.W_OK):
         settings["UV_NO_CACHE"] = "1"
     return settings
@@ -182,8 +183,8 @@ def _run(command: Sequence[str], root: Path, purpose: str, settings: dict[str, s
     done = _try(command, root, settings or {})
     if done.returncode != 0:
         raise LocalError(
-            f"Could not {purpose}: {_reason(done.stderr or done.stdout)} (needs a package registry: "
-            f"check the network, or name a mirror or proxy in pip's settings)."
+            f"Could not {purpose}: {_reason(done.stderr or done.stdout)}. This needs a package registry: "
+            f"check the network, or configure a mirror or proxy for pip."
         )
 
 

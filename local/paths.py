@@ -1,4 +1,4 @@
-"""Where the project lies and where its local state lies."""
+"""The folders of the project and of its local state."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from local.errors import LocalError
 
 @dataclass(frozen=True)
 class Paths:
-    """`root` is the checkout; `home` (P2C_HOME, else `root`/.demo) holds whatever running it leaves."""
+    """`root` is the checkout; `home` (P2C_HOME, else `root`/.demo) has all local state."""
 
     root: Path
     home: Path
@@ -38,7 +38,7 @@ class Paths:
         return self.airflow / "logs"
 
     def make(self) -> None:
-        """Make the folders; LocalError when that is not allowed."""
+        """Create the folders; LocalError if that is not possible."""
         try:
             for folder in (self.home, self.sandbox, self.logs):
                 folder.mkdir(parents=True, exist_ok=True)
@@ -46,11 +46,11 @@ class Paths:
             probe.touch()
         except OSError as problem:
             raise LocalError(
-                f"Cannot write to {self.home} ({problem.strerror}): name another folder with P2C_HOME."
+                f"Cannot write to {self.home} ({problem.strerror}): choose another folder with P2C_HOME."
             ) from None
 
     def recall(self) -> dict[str, object]:
-        """What earlier commands remembered: ports, and which records the stand-ins hold."""
+        """What earlier commands remembered: ports, and which records the stand-ins have."""
         try:
             remembered = json.loads((self.home / "local.json").read_text(encoding="utf-8"))
         except (FileNotFoundError, ValueError):
@@ -58,20 +58,20 @@ class Paths:
         return remembered if isinstance(remembered, dict) else {}
 
     def remember(self, **facts: object) -> None:
-        """Add to what later commands recall."""
+        """Add facts for later commands."""
         new = self.home / "local.json.new"
         new.write_text(json.dumps({**self.recall(), **facts}, indent=1), encoding="utf-8")
         new.replace(self.home / "local.json")
 
     @contextmanager
-    def only_one(self) -> Iterator[None]:
-        """Hold the folder for one command; a second one gets a sentence instead of half a stack."""
+    def lock(self) -> Iterator[None]:
+        """Lock the home for one command; LocalError if another command has it."""
         self.make()
-        with (self.home / "lock").open("w") as lock:
+        with (self.home / "lock").open("w") as file:
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 raise LocalError(
-                    f"Another make command is at work in {self.home}: wait for it, or name another P2C_HOME."
+                    f"Another make command is running in {self.home}: wait for it, or choose another P2C_HOME."
                 ) from None
             yield

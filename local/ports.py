@@ -9,9 +9,9 @@ from local.errors import LocalError
 
 
 def is_free(port: int) -> bool:
-    """Whether a server of ours could listen there."""
+    """Whether a server could listen on the port."""
     with socket.socket() as probe:
-        # As servers do it, so that a port in TIME_WAIT counts as free.
+        # As servers do, so that a port in TIME_WAIT counts as free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
@@ -21,14 +21,14 @@ def is_free(port: int) -> bool:
 
 
 def any_free() -> int:
-    """A port that nobody uses at this moment."""
+    """A port that is not in use at the moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
-def answers(port: int) -> bool:
-    """Whether something listens there."""
+def is_open(port: int) -> bool:
+    """Whether something listens on the port."""
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=2):
             return True
@@ -37,10 +37,12 @@ def answers(port: int) -> bool:
 
 
 def from_environment(variable: str) -> int | None:
-    """The port a variable names; None when it names none, LocalError when that is no port."""
-    said = os.environ.get(variable, "").strip()
-    if not said:
+    """The port in an environment variable; None if it is not set, LocalError if it is not a port."""
+    text = os.environ.get(variable, "").strip()
+    if not text:
         return None
-    if not said.isdigit() or int(said) > 65535:
-        raise LocalError(f"{variable} is '{said}': give a port number from 0 (any free one) to 65535.")
-    return int(said)
+    if not text.isdigit() or int(text) > 65535:
+        raise LocalError(
+            f"{variable} is '{text}': set it to a port from 1 to 65535, or to 0 for any free port."
+        )
+    return int(text)

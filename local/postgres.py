@@ -1,4 +1,4 @@
-"""A Postgres server of our own: programs from a wheel, data under P2C_HOME, TCP on 127.0.0.1 only."""
+"""The embedded Postgres server: programs from a wheel, data under P2C_HOME, TCP on 127.0.0.1 only."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from psycopg2.extensions import cursor as Cursor
 from local import ports
 from local.errors import LocalError
 from local.postmaster import Postmaster
-from local.programs import find_programs, major_version, telling_line
+from local.programs import error_line, find_programs, major_version
 from local.unprivileged import Account, choose_account
 
 STAGING_DATABASE = "prospect_to_cash"
@@ -51,25 +51,25 @@ dynamic_shared_memory_type = {shared_memory}
 
 
 class EmbeddedPostgres:
-    """One server whose whole state (data, password, port, log) is the folder `home`/postgres.
+    """A server whose whole state (data, password, port, log) is in the folder `home`/postgres.
 
-    `say` receives the few sentences a person should read, such as a changed port.
+    `notify` is called with sentences for the user, for example that the port has changed.
     """
 
-    def __init__(self, home: Path, say: Callable[[str], None] | None = None) -> None:
+    def __init__(self, home: Path, notify: Callable[[str], None] | None = None) -> None:
         self.folder = Path(home).resolve() / "postgres"
         self.data = self.folder / "data"
-        self._say = say or (lambda sentence: print(sentence, file=sys.stderr))
+        self._notify = notify or (lambda sentence: print(sentence, file=sys.stderr))
         self._postmaster = Postmaster(self.data)
 
     def start(self) -> str:
-        """Start the server unless it runs already, create both databases, return the URL of the staging one.
+        """Start the server if it is not running, create both databases, return the URL of the staging database.
 
-        Raises LocalError when the folder, the binaries or the operating system do not allow it.
+        Raises LocalError if the folder, the programs or the operating system do not allow it.
         """
         self._make_folder()
         with self._lock():
-            if not (self._postmaster.alive() and self._answers()):
+            if not (self._postmaster.alive() and self._accepts_connections()):
                 programs = find_programs()
                 account = choose_account(self.data, programs)
                 account.own(self.folder)
@@ -81,14 +81,14 @@ class EmbeddedPostgres:
         return self.url()
 
     def stop(self) -> bool:
-        """Stop the server in an orderly way; return whether there was one to stop."""
+        """Shut the server down; return whether it was running."""
         if not self.folder.is_dir():
             return False
         with self._lock():
             return self._postmaster.stop()
 
     def running(self) -> bool:
-        """Whether the server of this folder is alive."""
+        """Whether the server of this folder is running."""
         return self._postmaster.alive()
 
     def url(self, database: str = STAGING_DATABASE) -> str:
@@ -97,7 +97,7 @@ class EmbeddedPostgres:
         return f"postgresql://{USER}:{password}@127.0.0.1:{self.port()}/{database}"
 
     def port(self) -> int:
-        """Port of the running server, or the one it had last; LocalError when it was never started."""
+        """Port of the running server, or its last port; LocalError if it was never started."""
         remembered = self._remembered_port()
         if remembered is None:
             raise LocalError(
@@ -106,14 +106,14 @@ class EmbeddedPostgres:
         return remembered
 
     def recreate(self, database: str) -> None:
-        """Throw a database away, with everybody connected to it, and make it anew and empty."""
+        """Drop a database, closing its connections, and create it again, empty."""
         with self._connected() as cursor:
             name = sql.Identifier(database)
             cursor.execute(sql.SQL("drop database if exists {} with (force)").format(name))
             cursor.execute(sql.SQL("create database {}").format(name))
 
     def has_table(self, database: str, table: str) -> bool:
-        """Whether a table of that name is on the search path of a database."""
+        """Whether a database has a table of this name on its search path."""
         with self._connected(database) as cursor:
             cursor.execute("select to_regclass(%s) is not null", (table,))
             row = cursor.fetchone()
@@ -124,11 +124,11 @@ class EmbeddedPostgres:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as problem:
             raise LocalError(
-                f"Cannot make the folder {self.folder} ({problem.strerror}): name another one with P2C_HOME."
+                f"Cannot create the folder {self.folder} ({problem.strerror}): choose another one with P2C_HOME."
             ) from None
         if not os.access(self.folder, os.W_OK):
             raise LocalError(
-                f"The folder {self.folder} belongs to another user: name another one with P2C_HOME."
+                f"The folder {self.folder} belongs to another user: choose another one with P2C_HOME."
             )
 
     @contextmanager
@@ -144,17 +144,17 @@ class EmbeddedPostgres:
         password = self.folder / "password"
         if not version.is_file() or not password.is_file():
             raise LocalError(
-                f"The folder {self.data} is not a data folder of ours: move it away or name another P2C_HOME."
+                f"{self.data} is not a data folder of this project: move it away or choose another P2C_HOME."
             )
         if self.data.stat().st_uid != account.owner():
             raise LocalError(
-                f"The data in {self.data} belong to another user: run as that user or name another P2C_HOME."
+                f"{self.data} belongs to another user: run as that user or choose another P2C_HOME."
             )
         theirs, ours = version.read_text(encoding="ascii").strip(), str(major_version(programs))
         if theirs != ours:
             raise LocalError(
-                f"The data in {self.data} were made by Postgres {theirs}, the programs in {programs} are "
-                f"Postgres {ours}: point P2C_POSTGRES_BIN at Postgres {theirs}, or remove the folder."
+                f"{self.data} was created by Postgres {theirs}, but the programs in {programs} are Postgres {ours}: "
+                f"set P2C_POSTGRES_BIN to the programs of Postgres {theirs}, or remove the folder."
             )
 
     def _initialise(self, programs: Path, account: Account) -> None:
@@ -176,7 +176,7 @@ class EmbeddedPostgres:
         code, output = account.run(command, log)
         if code != 0:
             raise LocalError(
-                f"Postgres could not make its data folder: {telling_line(output)} (all of it: {log})."
+                f"Postgres could not create its data folder: {error_line(output)} (full output: {log})."
             )
         with (unfinished / "postgresql.conf").open("a", encoding="utf-8") as settings:
             settings.write("include = 'prospect_to_cash.conf'\n")
@@ -200,11 +200,11 @@ class EmbeddedPostgres:
             if code == 0:
                 return
             reason = log.read_text(encoding="utf-8", errors="replace") or output
-            # Another program may have taken the port, or children of a killed server may still be ending.
+            # Another program may have taken the port, or child processes of a killed server may still be ending.
             if "Address already in use" not in reason and "still in use" not in reason:
                 break
             time.sleep(1)
-        raise LocalError(f"Postgres did not start: {telling_line(reason)} (all of it: {log}).")
+        raise LocalError(f"Postgres did not start: {error_line(reason)} (full log: {log}).")
 
     def _choose_port(self) -> int:
         remembered = self._remembered_port()
@@ -212,7 +212,7 @@ class EmbeddedPostgres:
             return remembered
         port = ports.any_free()
         if remembered is not None:
-            self._say(f"Port {remembered} is taken by another program: Postgres now listens on {port}.")
+            self._notify(f"Port {remembered} is in use by another program: Postgres now listens on {port}.")
         return port
 
     def _remembered_port(self) -> int | None:
@@ -222,8 +222,8 @@ class EmbeddedPostgres:
         found = re.search(r"^port = (\d+)$", settings.read_text(encoding="utf-8"), re.MULTILINE)
         return int(found[1]) if found else None
 
-    def _answers(self) -> bool:
-        """Whether it lets us in: one that was killed this moment still looks alive from outside."""
+    def _accepts_connections(self) -> bool:
+        """Whether a connection succeeds: a server that was killed a moment ago still looks alive."""
         try:
             with self._connected():
                 return True
@@ -249,12 +249,12 @@ class EmbeddedPostgres:
 
 
 def _locale(major: int) -> list[str]:
-    # The built-in provider needs no locale of the operating system and sorts alike on every machine.
+    # The built-in provider needs no locale of the operating system and sorts the same on every machine.
     builtin = ["--locale", "C", "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8"]
     return builtin if major >= 17 else ["--locale", "C.UTF-8"]
 
 
 def _shared_memory() -> str:
-    """Containers often give /dev/shm 64 MB, on which parallel queries die: then use files instead."""
+    """`mmap` where /dev/shm is small: containers often have 64 MB, too little for parallel queries."""
     shm = Path("/dev/shm")
     return "posix" if shm.is_dir() and shutil.disk_usage(shm).free > 1 << 30 else "mmap"

@@ -1,4 +1,4 @@
-"""The server process of one data folder: is it alive, clear up after a killed one, stop it."""
+"""The server process of one data folder: check it, stop it, clean up after it was killed."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from local.errors import LocalError
 
 
 class Postmaster:
-    """What `postmaster.pid` in the folder `data` says, checked against the processes that really run."""
+    """The process in `postmaster.pid` of the folder `data`, checked against the running processes."""
 
     def __init__(self, data: Path) -> None:
         self._data = data
         self._file = data / "postmaster.pid"
 
     def alive(self) -> bool:
-        """Whether the server named in the file runs, works in this folder and takes connections."""
+        """Whether the server in the file runs, belongs to this folder and accepts connections."""
         lines = self._lines()
         if len(lines) < 8 or lines[7].strip() != "ready" or not self._is_ours(int(lines[0])):
             return False
@@ -31,9 +31,9 @@ class Postmaster:
             return False
 
     def clear_stale(self) -> None:
-        """Remove what a killed server left: its children, and its file when the number has a new owner.
+        """Remove what a killed server left: its child processes, and its pid file.
 
-        Postgres looks only whether a process with that number exists, and waits for no child.
+        Postgres itself only checks whether a process with this pid exists, and does not wait for child processes.
         """
         lines = self._lines()
         if lines and self._is_ours(int(lines[0])):
@@ -44,14 +44,14 @@ class Postmaster:
         self._file.unlink(missing_ok=True)
 
     def stop(self) -> bool:
-        """Shut down fast (open transactions roll back), within 60 s; return whether there was a server."""
+        """Shut down within 60 s; open transactions are rolled back. Return whether a server was running."""
         lines = self._lines()
         if not lines or not self._is_ours(int(lines[0])):
             return False
         _signal(int(lines[0]), signal.SIGINT)
         if not _wait_until(lambda: not self._processes() and not self._file.exists(), 60):
             raise LocalError(
-                f"Postgres in {self._data} does not stop: see {self._data.parent / 'server.log'}."
+                f"Postgres in {self._data} did not stop within 60 s: see {self._data.parent / 'server.log'}."
             )
         return True
 
@@ -66,21 +66,21 @@ class Postmaster:
         if not Path("/proc/self").exists():
             return _signal(pid, 0)
         try:
-            # Readable for everybody, unlike the working folder of a process of another user.
-            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+            # Unlike the working folder, readable for processes of other users too.
+            arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
         except OSError:
             return False
-        return os.fsencode(self._data) in words
+        return os.fsencode(self._data) in arguments
 
     def _processes(self) -> list[int]:
-        """Processes whose working folder is the data folder: every Postgres process changes into it."""
+        """Processes whose working folder is the data folder, as it is for every Postgres process."""
         found = []
         for entry in Path("/proc").glob("[0-9]*/cwd"):
             try:
                 if entry.readlink() == self._data:
                     found.append(int(entry.parent.name))
             except OSError:
-                continue  # ended meanwhile, or of another user
+                continue  # has ended, or belongs to another user
         return found
 
 

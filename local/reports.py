@@ -1,4 +1,4 @@
-"""The stored reports of some runs, as JSON and as text. Runs in Airflow's environment: the hooks need it.
+"""The stored reports of runs, as JSON and as text. Needs Airflow's environment, because of the hooks.
 
 `python -m local.reports accounts=<run id> ...` prints {"reports": [...], "text": table and reasons}.
 """
@@ -11,16 +11,22 @@ from collections.abc import Sequence
 
 
 def stored_reports(runs: Sequence[tuple[str, str]]) -> dict[str, object]:
-    """`runs` are pairs of flow and Airflow's run id; a run that planned nothing has no report."""
+    """The reports of `runs`, pairs of flow and Airflow's run id; a run that stopped before its plan has no report.
+
+    A run of the DAG that reconciles all flows has a text alone.
+    """
+    from prospect_to_cash.database.connections import connect
     from prospect_to_cash.hooks.staging import StagingHook
-    from prospect_to_cash.operators.report import read_report, render
-    from prospect_to_cash.stores.database import connect
-    from prospect_to_cash.stores.run_store import find_run
+    from prospect_to_cash.operators import reconcile
+    from prospect_to_cash.operators.report import render
+    from prospect_to_cash.plan import runs as stored
 
     with connect(StagingHook().uri(), "p2c_loader", "p2c report") as store:
-        found = [find_run(store, flow, run_id) for flow, run_id in runs]
-        reports = read_report(store, [number for number in found if number is not None])
-        return {"reports": reports, "text": render(store, reports) if reports else ""}
+        found = [stored.find_run(store, flow, run_id) for flow, run_id in runs]
+        reports = stored.reports(store, [number for number in found if number is not None])
+        texts = [render(store, reports)] if reports else []
+        texts += [reconcile.render(store, run_id) for flow, run_id in runs if flow == reconcile.DAG_RECONCILE]
+        return {"reports": reports, "text": "\n\n".join(texts)}
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Programs that go on running after the command that started them, each in a session of its own."""
+"""Programs that keep running after the command that started them, each in a session of its own."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MARK = "P2C_SERVICE_OF"
 
 @dataclass(frozen=True)
 class Service:
-    """One program of the stack; its pid file and its log lie in `home`/services."""
+    """A program of the stack, with its pid file and log in `home`/services."""
 
     name: str
     home: Path
@@ -32,7 +32,7 @@ class Service:
         return self.home / "services" / f"{self.name}.json"
 
     def start(self, command: Sequence[str], environment: Mapping[str, str], folder: Path) -> None:
-        """Start `command` detached from us and from our terminal."""
+        """Start `command` detached from this process and its terminal."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("wb") as log:
             process = subprocess.Popen(
@@ -48,11 +48,11 @@ class Service:
         self._file.write_text(json.dumps({"pid": process.pid, "started": started}), encoding="utf-8")
 
     def alive(self) -> bool:
-        """Whether the program we started runs; another program with its number does not count."""
+        """Whether the program is running; another program that has its pid by now does not count."""
         return self._process() is not None
 
     def stop(self, seconds: float = 20) -> bool:
-        """Ask the whole process group to end, then make it; return whether there was one."""
+        """Terminate the process group, and kill it after `seconds`; return whether it was running."""
         process = self._process()
         if process is not None:
             family = [process, *process.children(recursive=True)]
@@ -64,8 +64,8 @@ class Service:
         self._file.unlink(missing_ok=True)
         return process is not None
 
-    def last_words(self, lines: int = 15) -> str:
-        """The end of the log."""
+    def log_tail(self, lines: int = 15) -> str:
+        """The last lines of the log."""
         try:
             return "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
         except FileNotFoundError:
@@ -73,29 +73,29 @@ class Service:
 
     def _process(self) -> psutil.Process | None:
         try:
-            noted = json.loads(self._file.read_text(encoding="utf-8"))
-            process = psutil.Process(noted["pid"])
-            alive = process.create_time() == noted["started"] and process.status() != psutil.STATUS_ZOMBIE
+            stored = json.loads(self._file.read_text(encoding="utf-8"))
+            process = psutil.Process(stored["pid"])
+            alive = process.create_time() == stored["started"] and process.status() != psutil.STATUS_ZOMBIE
         except (OSError, ValueError, psutil.Error):
             return None
         return process if alive else None
 
 
 def sweep(home: Path) -> int:
-    """End whatever still bears the mark of a service of `home`; return how many there were."""
+    """Kill every process that still has the mark of a service of `home`; return their number."""
     left = []
     for process in psutil.process_iter():
         try:
             if process.environ().get(MARK) == str(home) and process.pid != os.getpid():
                 left.append(process)
         except (psutil.Error, OSError):
-            continue  # ended meanwhile, or of another user
+            continue  # has ended, or belongs to another user
     _kill(left)
     return len(left)
 
 
 def stop_all(services: Sequence[Service], seconds: float = 20) -> bool:
-    """Stop several services side by side; return whether one was alive."""
+    """Stop several services at the same time; return whether any was running."""
     with ThreadPoolExecutor(max_workers=len(services)) as threads:
         return any(list(threads.map(lambda service: service.stop(seconds), services)))
 

@@ -1,4 +1,4 @@
-"""What a flow needs on this machine: Postgres, both systems, migrated databases."""
+"""Everything that a flow needs on this machine: Postgres, both systems, migrated databases."""
 
 from __future__ import annotations
 
@@ -21,19 +21,20 @@ from local.stand_ins import Records, StandIns
 
 
 class Stack:
-    """Starts what is missing and stops what it started; `env` is the whole environment for Airflow."""
+    """Postgres and the stand-ins; `env` is the complete environment for Airflow once they have started."""
 
-    def __init__(self, paths: Paths, say: Callable[[str], None] = print) -> None:
+    def __init__(self, paths: Paths, notify: Callable[[str], None] = print) -> None:
         self.paths = paths
-        self.say = say
-        self.postgres = None if os.environ.get("P2C_DATABASE_URL") else EmbeddedPostgres(paths.home, say)
+        self.notify = notify
+        self.postgres = None if os.environ.get("P2C_DATABASE_URL") else EmbeddedPostgres(paths.home, notify)
         self.stand_ins: StandIns | None = None
         self.env: dict[str, str] = {}
 
     def start(self, records: Records | None, keep_records: bool = False) -> None:
-        """Start everything; `records` None: the environment's connections lead to the real systems.
+        """Start everything. With `records` None, the environment's connections lead to the real systems.
 
-        Other records than last time: stand-ins and staging database start afresh, unless `keep_records`.
+        If `records` are not those of the last time, the stand-ins and the staging database start empty, unless
+        `keep_records` is set.
         """
         self.paths.make()
         if self.postgres is None:
@@ -47,38 +48,40 @@ class Stack:
         self._migrate()
 
     def stop(self) -> None:
-        """Stop both, the stand-ins first."""
+        """Stop the stand-ins, then Postgres."""
         stand_ins.stop(self.paths)
         if self.postgres is not None:
             self.postgres.stop()
 
     def _settle_records(self, records: Records, keep: bool) -> None:
-        """Make sure that stand-ins and staging database were filled from the same records."""
+        """Ensure that the stand-ins and the staging database are filled from the same records."""
         before, now = self.paths.recall().get("records"), records.fingerprint()
         if before is not None and (keep or before == now):
             return
         if before is not None:
             if self.postgres is None:
                 raise LocalError(
-                    "The database of P2C_DATABASE_URL holds what the last demo moved: name an empty one, "
+                    "The database of P2C_DATABASE_URL has the records of the last demo: choose an empty database "
                     "and another P2C_HOME."
                 )
-            self.say("Other records than last time: the stand-ins and the staging database start afresh.")
+            self.notify(
+                "The records differ from those of the last demo: the stand-ins and the staging database start empty."
+            )
         stand_ins.forget(self.paths)
         if self.postgres is not None:
             self.postgres.recreate(STAGING_DATABASE)
         self.paths.remember(records=now)
 
     def _migrate(self) -> None:
-        """Our migrations and Airflow's side by side; Airflow's only when its version or database is new."""
-        steps = {"the staging database": [sys.executable, "-m", "prospect_to_cash.stores.migrate"]}
+        """Run the migrations of both databases at the same time; Airflow's only if its version or database is new."""
+        steps = {"the staging database": [sys.executable, "-m", "prospect_to_cash.database.migrate"]}
         stamp = self.paths.airflow / "migrated"
         metadata = self.env["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]
-        fact = f"{version('apache-airflow-core')} {hashlib.sha256(metadata.encode()).hexdigest()}"
+        current = f"{version('apache-airflow-core')} {hashlib.sha256(metadata.encode()).hexdigest()}"
         if (
             not stamp.is_file()
-            or stamp.read_text(encoding="utf-8") != fact
-            or not self._metadata_there(metadata)
+            or stamp.read_text(encoding="utf-8") != current
+            or not self._has_metadata(metadata)
         ):
             steps["Airflow's database"] = [sys.executable, "-m", "airflow", "db", "migrate"]
         running: dict[str, tuple[subprocess.Popen[bytes], Path]] = {}
@@ -97,10 +100,10 @@ class Stack:
         for what, (process, log) in running.items():
             if process.wait() != 0:
                 reason = _last_line(log)
-                raise LocalError(f"Could not migrate {what}: {reason} (all of it: {log}).")
-        stamp.write_text(fact, encoding="utf-8")
+                raise LocalError(f"Could not migrate {what}: {reason} (full log: {log}).")
+        stamp.write_text(current, encoding="utf-8")
 
-    def _metadata_there(self, url: str) -> bool:
+    def _has_metadata(self, url: str) -> bool:
         if url.startswith("sqlite:///"):
             return Path(url.removeprefix("sqlite:///")).is_file()
         return self.postgres is None or self.postgres.has_table("airflow", "alembic_version")
@@ -108,10 +111,10 @@ class Stack:
 
 @contextmanager
 def running_stack(
-    paths: Paths, records: Records | None, keep_records: bool = False, say: Callable[[str], None] = print
+    paths: Paths, records: Records | None, keep_records: bool = False, notify: Callable[[str], None] = print
 ) -> Iterator[Stack]:
-    """A stack for the time of a `with` block; stopped whatever happens, a second Ctrl-C included."""
-    stack = Stack(paths, say)
+    """A stack for the time of a `with` block, stopped at its end even if Ctrl-C is pressed again."""
+    stack = Stack(paths, notify)
     try:
         stack.start(records, keep_records)
         yield stack

@@ -1,7 +1,7 @@
-"""Run Postgres programs, which refuse to run as root, on behalf of whoever called us.
+"""Run Postgres programs, which refuse to run as root, for root as well.
 
-An ordinary user runs them as they are. Root runs them as user 1000 of a user namespace, which sees root's own
-files as its own, so nothing has to be created or given away. Where namespaces are forbidden, root hands the
+An ordinary user runs them directly. Root runs them as user 1000 of a user namespace, in which root's files belong
+to that user, so no user is created and no file changes its owner. Where namespaces are forbidden, root gives the
 data folder to the unprivileged user 65534 and runs the programs as that user.
 """
 
@@ -22,15 +22,15 @@ NOBODY = 65534
 
 @dataclass(frozen=True)
 class Account:
-    """How to start a program: words put before the command, and the user id it runs under (None: our own)."""
+    """How to start a program: a command prefix, and the user id to run as (None: the current user)."""
 
     prefix: tuple[str, ...] = ()
     uid: int | None = None
 
     def run(self, command: Sequence[str], log: Path) -> tuple[int, str]:
-        """Run `command` to its end with its output in the file `log`; return exit code and output.
+        """Run `command` with its output in the file `log`; return exit code and output.
 
-        A file and not a pipe: the server that pg_ctl leaves behind would keep a pipe open for ever.
+        Not through a pipe: the server that pg_ctl starts would keep it open.
         """
         with log.open("w+", encoding="utf-8", errors="replace") as output:
             done = subprocess.run(
@@ -49,19 +49,19 @@ class Account:
             return done.returncode, output.read()
 
     def own(self, path: Path) -> None:
-        """Give a file or folder of ours to the user the programs run under."""
+        """Make the user of the programs the owner of a file or folder."""
         if self.uid is not None:
             os.chown(path, self.uid, self.uid)
 
     def owner(self) -> int:
-        """User id that the files of the server bear on disk."""
+        """User id that owns the server's files on disk."""
         return os.geteuid() if self.uid is None else self.uid
 
 
 def choose_account(data: Path, programs: Path) -> Account:
-    """Pick the account that the programs in `programs` can run under with their data in `data`.
+    """Choose the account for the programs in the folder `programs` and the data in `data`.
 
-    Raises LocalError when root has neither user namespaces nor folders that user 65534 may enter.
+    Raises LocalError if root has neither user namespaces nor folders that user 65534 may enter.
     """
     if os.geteuid() != 0:
         return Account()
@@ -73,7 +73,7 @@ def choose_account(data: Path, programs: Path) -> Account:
         if closed is not None:
             raise LocalError(
                 f"Postgres refuses to run as root, and this machine allows no user namespaces: run as an "
-                f"ordinary user, or let every user enter {closed} (chmod o+x), or name your own server "
+                f"ordinary user, or let every user enter {closed} (chmod o+x), or use your own server "
                 f"with P2C_DATABASE_URL."
             )
     return Account(uid=NOBODY)
@@ -90,7 +90,7 @@ def _namespaces_work() -> bool:
 
 
 def _closed_to_others(folder: Path) -> Path | None:
-    """Return the first folder on the way to `folder` (itself included) that other users may not enter."""
+    """The first of `folder` and its parents, from the root, that other users may not enter."""
     folder = folder.resolve()
     for step in [*reversed(folder.parents), folder]:
         if step.exists() and not step.stat().st_mode & stat.S_IXOTH:
@@ -99,5 +99,5 @@ def _closed_to_others(folder: Path) -> Path | None:
 
 
 def _environment() -> dict[str, str]:
-    """Our environment without the PG* variables, which would redirect the programs."""
+    """This process's environment without PG* variables, which would redirect the programs."""
     return {name: value for name, value in os.environ.items() if not name.startswith("PG")}

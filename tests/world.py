@@ -1,6 +1,6 @@
-"""A whole small world for end-to-end tests: Postgres, both stand-ins, real Airflow and dbt in this process.
+"""A small world for end-to-end tests: Postgres, both stand-ins, and Airflow and dbt in this process.
 
-The systems are changed and looked at through their own Web APIs, as a user of Dynamics would.
+Tests change and read the systems through their Web APIs, as users of Dynamics do.
 """
 
 from __future__ import annotations
@@ -9,23 +9,22 @@ import json
 import os
 import re
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 import requests
+
+from d365_sandbox import Sandbox
 
 ROOT = Path(__file__).resolve().parents[1]
 ADMIN = "test-admin"
 
 
 class System:
-    """One stand-in seen from outside: rows, writes, and what it was asked."""
+    """A client of one stand-in: its rows, writes to it, and its request log."""
 
     def __init__(self, root: str, api: str, tenant: str) -> None:
         self.root = root
@@ -48,7 +47,7 @@ class System:
         self.admin.headers["X-Sandbox-Admin"] = ADMIN
 
     def rows(self, path: str, **options: str) -> list[dict]:
-        """Every row of a set; options without their dollar sign."""
+        """Every row of a set; query options are given without their dollar sign."""
         params = {f"${name}": value for name, value in options.items()}
         if self.companies:
             params["cross-company"] = "true"
@@ -69,7 +68,7 @@ class System:
         assert answer.status_code < 300, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer
 
-    def asked(self) -> list[dict]:
+    def requests(self) -> list[dict]:
         """The request log since the last ``forget``."""
         return self.admin.get(f"{self.root}/_sandbox/requests", timeout=30).json()["requests"]
 
@@ -77,7 +76,7 @@ class System:
         self.admin.delete(f"{self.root}/_sandbox/requests", timeout=30)
 
     def plant(self, entity: str, *rows: str) -> None:
-        """Rows as JSON text, past all validation: what real tenants have and no API would let in today."""
+        """Store rows, given as JSON text, without validation: real tenants have rows that no API accepts today."""
         text = "[" + ",".join(rows) + "]"
         answer = self.admin.put(
             f"{self.root}/_sandbox/rows/{entity}",
@@ -88,9 +87,9 @@ class System:
         assert answer.status_code < 300, answer.text
 
     def writes(self) -> list[dict]:
-        """Every write operation asked since the last ``forget``, those inside ``$batch`` one by one."""
+        """Every write operation since the last ``forget``, those in a ``$batch`` one by one."""
         found = []
-        for request in self.asked():
+        for request in self.requests():
             if request.get("operations"):
                 found += [part for part in request["operations"] if part["method"] != "GET"]
             elif request["method"] in ("POST", "PATCH", "PUT", "DELETE") and "oauth2" not in request["path"]:
@@ -114,39 +113,43 @@ class World:
         self.airflow_url = airflow_url
         self.extra_env = extra_env or {}
         self.companies = companies
-        self._process: subprocess.Popen | None = None
+        self._sandbox: Sandbox | None = None
 
     def start_sandbox(self, *arguments: str) -> None:
-        folder = self.home / "sandbox"
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "sandbox.json").unlink(missing_ok=True)
-        log = (self.home / "sandbox.log").open("ab")
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "sandbox", "--home", str(folder), "--sales-port", "0", "--finops-port", "0",
-             *arguments],
-            cwd=ROOT, env={**os.environ, "SANDBOX_ADMIN_TOKEN": ADMIN}, stdout=log, stderr=log,
-        )  # fmt: skip
-        said = self._await(folder / "sandbox.json")
-        self.tenant = said["tenant_id"]
-        self.sales = System(said["sales_url"], "/api/data/v9.2/", self.tenant)
-        self.finops = System(said["finops_url"], "/data/", self.tenant)
-
-    def _await(self, path: Path) -> dict:
-        for _ in range(600):
-            if path.exists():
-                return json.loads(path.read_text())
-            assert self._process is not None
-            assert self._process.poll() is None, (self.home / "sandbox.log").read_text()
-            time.sleep(0.1)
-        raise AssertionError("the stand-ins did not start: " + (self.home / "sandbox.log").read_text())
+        self._sandbox = Sandbox(*arguments, home=self.home / "sandbox", admin_token=ADMIN)
+        self._sandbox.start()
+        self.tenant = self._sandbox.tenant_id
+        self.sales = System(self._sandbox.sales.url, "/api/data/v9.2/", self.tenant)
+        self.finops = System(self._sandbox.finops.url, "/data/", self.tenant)
 
     def stop(self) -> None:
-        if self._process:
-            self._process.send_signal(signal.SIGTERM)
-            self._process.wait(30)
+        if self._sandbox:
+            self._sandbox.stop()
+
+    def forget(self) -> None:
+        """Empty the request logs of both systems."""
+        self.sales.forget()
+        self.finops.forget()
+
+    def time_passes(self) -> None:
+        """No request that was sent can be executed any more."""
+        self.sql("update sync.ledger set over_at = clock_timestamp() where over_at <> 'infinity'")
+
+    def writes(self) -> list[dict]:
+        """Every write operation to either system since the last ``forget``."""
+        return self.sales.writes() + self.finops.writes()
+
+    def run_writes_nothing(self, flow: str) -> dict[str, Any]:
+        """Run a flow, assert that it writes nothing to either system, and return its report."""
+        self.forget()
+        report = self.run(flow)
+        assert self.writes() == []
+        assert report["created"] == report["updated"] == report["deactivated"] == 0
+        assert report["rejected"] == {}
+        return report
 
     def env(self) -> dict[str, str]:
-        """What a task finds in its environment."""
+        """The environment of a task."""
         connections = {
             "AIRFLOW_CONN_D365_SALES": self._d365("d365_sales", self.sales.root, {}),
             "AIRFLOW_CONN_D365_FINOPS": self._d365(
@@ -158,7 +161,7 @@ class World:
             "P2C_DBT_HOME": str(self.home / "dbt"),
             "P2C_REQUEST_DEADLINE": "10",
             "P2C_LEASE_SETTLE": "1",
-            # The stand-in's organisation discounts per line, as a new one of Dataverse does.
+            # The organization of the stand-in has discounts per line, the default of a new Dataverse organization.
             "P2C_DBT_VARS": json.dumps({"line_discount": "line_item"}),
             "PYTHONPATH": f"{ROOT / 'plugins'}:{ROOT}",
             **connections,
@@ -185,24 +188,29 @@ class World:
              "schema": schema}
         )  # fmt: skip
 
-    def run(self, flow: str, expect: str = "success", **params: bool | float | None) -> dict[str, Any]:
-        """Run a flow's DAG in this process to its end and return its report."""
+    def run(
+        self, flow: str, /, expect: str = "success", **params: bool | float | str | None
+    ) -> dict[str, Any]:
+        """Run a flow's DAG in this process and return its report; ``expect`` is the state of the DAG run."""
         with self.environment():
             dag = dags()[f"prospect_to_cash_{flow}"]
-            # Said in full every time: dag.test() keeps what it was told for the next run.
-            said = dict.fromkeys(("dry_run", "full", "force", "retry_rejected", "release_brake"), False)
-            said |= {"brake_share": None, "brake_floor": None} | params
-            run = dag.test(run_conf=said)
+            # All params in every run: dag.test() keeps the values of the run before.
+            conf = dict.fromkeys(
+                ("dry_run", "full", "force", "retry_rejected", "release_safety_limit"), False
+            )
+            conf |= {"safety_limit_share": None, "safety_limit_floor": None} | params
+            run = dag.test(run_conf=conf)
             assert str(getattr(run.state, "value", run.state)) == expect, f"{flow} ended as {run.state}"
             return self.report(run.run_id)
 
     def report(self, dag_run_id: str) -> dict[str, Any]:
+        """The stored report of a run, whose counts must add up."""
         found = self.sql("select report from sync.run where dag_run_id = %s", dag_run_id)
         report = found[0][0] if found else None
         if report:
-            apart = sum(sum(report[name].values()) for name in ("excluded", "held", "waiting", "rejected"))
-            moved = sum(report[name] for name in ("created", "updated", "unchanged", "deactivated"))
-            assert report["read"] == apart + moved, report
+            not_sent = sum(sum(report[name].values()) for name in ("excluded", "held", "waiting", "rejected"))
+            in_target = sum(report[name] for name in ("created", "updated", "unchanged", "deactivated"))
+            assert report["read"] == not_sent + in_target, report
         return report
 
     def sql(self, statement: str, *values: object) -> list[tuple]:
@@ -227,6 +235,31 @@ class World:
             os.environ.update(before)
 
 
+@contextmanager
+def running_world(
+    folder: Path,
+    database_url: str,
+    *sandbox_arguments: str,
+    airflow_url: str = "",
+    env: dict[str, str] | None = None,
+    companies: tuple[str, ...] = ("usmf",),
+    parses_dags: bool = False,
+) -> Iterator[World]:
+    """A world with running stand-ins.
+
+    ``parses_dags``: the vars in ``env`` change which sets are read, so the DAGs of other tests do not fit.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        if parses_dags:
+            patch.setattr("tests.world._DAGS", {})
+        world = World(folder, database_url, airflow_url, env, companies)
+        world.start_sandbox(*sandbox_arguments)
+        try:
+            yield world
+        finally:
+            world.stop()
+
+
 _DAGS: dict[str, dict[str, Any]] = {}
 
 
@@ -240,19 +273,19 @@ def dags() -> dict[str, Any]:
         assert not bag.import_errors, bag.import_errors
         for dag in bag.dags.values():
             for task in dag.tasks:
-                task.retries = 0  # what a later run makes good is what is tested
+                task.retries = 0  # the tests are about what the next run repairs
         _DAGS[folder] = dict(bag.dags)
     return _DAGS[folder]
 
 
 def dags_with(folder: Path, changes: dict[str, dict[str, str]]) -> Path:
-    """A copy of the project's DAGs whose cards say something else; ``changes`` are texts by flow."""
+    """Copy the project's DAGs and replace texts in their cards; ``changes`` are {flow: {old text: new text}}."""
     shutil.copytree(ROOT / "dags", folder, ignore=shutil.ignore_patterns("__pycache__"))
     for flow, replaced in changes.items():
         card = folder / "flows" / f"{flow}.yaml"
         text = card.read_text()
         for before, after in replaced.items():
-            assert before in text, f"{flow}.yaml does not say {before!r}"
+            assert before in text, f"{flow}.yaml does not contain {before!r}"
             text = text.replace(before, after)
         card.write_text(text)
     return folder

@@ -1,4 +1,4 @@
-{# Hash of a body: over its jsonb text, where keys stand in one order and numerics keep their scale. #}
+{# Hash of a body's jsonb text, which has a fixed order of keys and keeps the scale of numbers. #}
 {% macro body_hash(body) -%}
     md5({{ body }}::text)
 {%- endmacro %}

@@ -1,7 +1,7 @@
 {#
-  Guarded casts. A payload is read as text; `readable` says whether a text is a value of the type, `safe` casts it or
-  gives null, and `unreadable` collects the fields whose text is not blank and not readable, as {"field": "text"}:
-  a bad value becomes a broken rule of one record and never a failed build.
+  Guarded casts. Payloads are read as text. `readable` tests whether a text is a value of a kind, `safe` casts it or
+  returns null, and `unreadable` collects the fields whose text is neither blank nor readable, as {"field": "text"}.
+  A bad value becomes a broken rule of its record and never fails the build.
   Kinds: numeric (22 digits, 4 of them decimals), decimal (28 digits, 10 of them decimals), integer, boolean, timestamp
   (with time zone), uuid.
 #}
@@ -15,7 +15,7 @@
     {%- elif kind in ("integer", "boolean", "uuid") -%}
         pg_input_is_valid({{ field }}, '{{ kind }}')
     {%- else -%}
-        {{ exceptions.raise_compiler_error("readable: kind '" ~ kind ~ "' is not known.") }}
+        {{ exceptions.raise_compiler_error("Macro readable: unknown kind '" ~ kind ~ "'.") }}
     {%- endif -%}
 {%- endmacro %}
 
@@ -47,7 +47,21 @@
     end
 {%- endmacro %}
 
-{# A text without the blanks around it; a blank text is none. #}
+{#
+  Text without surrounding white space and invisible characters, no-break spaces and zero-width ones among them; blank text
+  is null. The longer list is for texts that have other than ASCII characters.
+#}
 {% macro clean(field) -%}
-    nullif(btrim({{ field }}, e' \t\r\n'), '')
+    nullif(
+        case
+            when octet_length({{ field }}) = length({{ field }}) then btrim({{ field }}, e' \t\r\n')
+            else btrim(
+                {{ field }},
+                e' \t\r\n\u0085\u00a0\u00ad\u034f\u061c\u115f\u1160\u1680\u180e\u2000\u2001\u2002\u2003\u2004\u2005\u2006'
+                || e'\u2007\u2008\u2009\u200a\u200b\u200c\u200d\u200e\u200f\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u202f'
+                || e'\u205f\u2060\u2061\u2062\u2063\u2064\u2066\u2067\u2068\u2069\u2800\u3000\u3164\ufeff\uffa0'
+            )
+        end,
+        ''
+    )
 {%- endmacro %}

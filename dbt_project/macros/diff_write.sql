@@ -1,10 +1,11 @@
 {#
-  Incremental strategy `diff_write`: make the target equal to the rows just computed and touch nothing else.
-  Rows that vanished or differ are deleted, rows that are missing are inserted, equal rows keep their place.
-  With config `diff_scope: landed` and var scope 'changed' the computed rows are only those that landed since the
-  last cut: then a target row whose key was not computed stays. Columns in config `diff_skip` are not compared, because
-  another column stands for them, as a hash for its text. Columns in config `diff_keep` may be null in a computed row that
-  has not changed (macro `is_unchanged`): then the target's stand, so that nobody computes them again.
+  Incremental strategy `diff_write`: make the target equal to the computed rows and touch nothing else. Rows that have
+  vanished or differ are deleted, missing rows are inserted, equal rows stay untouched.
+  diff_scope: landed   when var scope is 'changed', only rows that landed since the last cut are computed; a target row
+                       whose key was not computed stays
+  diff_skip: [column]  not compared, because another column stands for it, as a hash does for its text
+  diff_keep: [column]  may be null in a computed row that has not changed (macro `is_unchanged`); the target keeps its
+                       value, so that it need not be computed again
 #}
 {% macro get_incremental_diff_write_sql(arg_dict) %}
     {%- set keys = arg_dict["unique_key"] -%}
@@ -17,7 +18,7 @@
         {%- for key in keys %}{{ " and " if not loop.first }}new_row.{{ key }} = old_row.{{ key }}{% endfor -%}
     {%- endset -%}
 
-    {%- set differs -%}
+    {%- set matches_differing_key -%}
         {%- for key in keys %}{{ " and " if not loop.first }}differing_keys.{{ key }} = a_row.{{ key }}{% endfor -%}
     {%- endset -%}
 
@@ -46,19 +47,19 @@
     update {{ arg_dict["temp_relation"] }} as new_row
     set {% for column in kept %}{{ ", " if not loop.first }}{{ column }} = differing_keys.{{ column }}{% endfor %}
     from differing_keys
-    where {{ differs | replace("a_row", "new_row") }} and new_row.{{ kept[-1] }} is null;
+    where {{ matches_differing_key | replace("a_row", "new_row") }} and new_row.{{ kept[-1] }} is null;
     {%- endif %}
 
     delete from {{ arg_dict["target_relation"] }} as old_row
     using differing_keys
-    where {{ differs | replace("a_row", "old_row") }};
+    where {{ matches_differing_key | replace("a_row", "old_row") }};
 
     insert into {{ arg_dict["target_relation"] }} ({{ columns | join(", ") }})
     select {{ columns | join(", ") }}
     from {{ arg_dict["temp_relation"] }} as new_row
-    where exists (select 1 from differing_keys where {{ differs | replace("a_row", "new_row") }});
+    where exists (select 1 from differing_keys where {{ matches_differing_key | replace("a_row", "new_row") }});
 
-    -- a row without its key equals nothing above; it meets the constraint of its target here instead of getting lost
+    -- the joins above skip a row without a key; inserting it here breaks the target's constraint, so it is not lost
     insert into {{ arg_dict["target_relation"] }} ({{ columns | join(", ") }})
     select {{ columns | join(", ") }}
     from {{ arg_dict["temp_relation"] }} as new_row
@@ -67,28 +68,34 @@
 
 
 {#
-  A model whose contract has changed is built anew, alone and by itself: columns of other types cannot be appended.
-  Compared are names and types of the contract with those of the relation.
+  A model whose contract has changed is rebuilt in full automatically: dbt appends new columns but never changes
+  types. The contract's column names and types are compared with those of the relation, both as Postgres prints them:
+  a contract may say `numeric(28, 10)` for numeric(28,10), or `int`.
 #}
 {% macro should_full_refresh() %}
-    {%- set said = config.get("full_refresh") -%}
-    {%- set said = flags.FULL_REFRESH if said is none else said -%}
-    {%- if said or not execute or model.resource_type != "model" or not config.get("contract").enforced -%}
-        {{ return(said) }}
+    {%- set full_refresh = config.get("full_refresh") -%}
+    {%- set full_refresh = flags.FULL_REFRESH if full_refresh is none else full_refresh -%}
+    {%- if full_refresh or not execute or model.resource_type != "model" or not config.get("contract").enforced -%}
+        {{ return(full_refresh) }}
     {%- endif -%}
     {%- set relation = load_cached_relation(this) -%}
     {%- if relation is none -%}
         {{ return(false) }}
     {%- endif -%}
-    {%- set standing = run_query(
-        "select attname, format_type(atttypid, atttypmod) from pg_attribute where attrelid = '" ~ relation
-        ~ "'::regclass and attnum > 0 and not attisdropped order by attname"
-    ) -%}
-    {%- set found = [] -%}
-    {%- for row in standing.rows -%}{%- do found.append(row[0] ~ " " ~ row[1]) -%}{%- endfor -%}
-    {%- set wanted = [] -%}
-    {%- for name, column in model.columns.items() -%}
-        {%- do wanted.append(name ~ " " ~ column.data_type) -%}
-    {%- endfor -%}
-    {{ return(found != wanted | sort) }}
+    {%- set differing -%}
+        with declared (name, type) as (values
+            {%- for column in model.columns.values() %}
+            ({{ literal(column.name) }}, {{ literal(column.data_type) }}){{ "," if not loop.last }}
+            {%- endfor %}
+        )
+        select declared.name
+        from declared
+        full join (
+            select * from pg_attribute
+            where attrelid = {{ literal(relation) }}::regclass and attnum > 0 and not attisdropped
+        ) as existing on existing.attname = declared.name
+        where format_type(existing.atttypid, existing.atttypmod)
+            is distinct from format_type(to_regtype(declared.type), to_regtypemod(declared.type))
+    {%- endset -%}
+    {{ return(run_query(differing).rows | length > 0) }}
 {% endmacro %}

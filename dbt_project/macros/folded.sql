@@ -1,4 +1,4 @@
-{# A text as people compare it: letters and digits alone, lower case; null when there are none. #}
+{# Text reduced for comparison: folded as keys are, letters and digits only; null if nothing is left. #}
 {% macro folded(field) -%}
-    nullif(regexp_replace(lower({{ field }}), '[^[:alnum:]]+', '', 'g'), '')
+    nullif(regexp_replace({{ key_fold(field) }}, '[^[:alnum:]]+', '', 'g'), '')
 {%- endmacro %}

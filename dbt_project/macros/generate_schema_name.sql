@@ -1,4 +1,4 @@
-{# A folder's schema is the schema: no prefix of the target, so that names are the same everywhere. #}
+{# The schema that a folder configures, without dbt's prefix of the target schema: names are the same everywhere. #}
 {% macro generate_schema_name(custom_schema_name, node) -%}
     {{ custom_schema_name or target.schema }}
 {%- endmacro %}

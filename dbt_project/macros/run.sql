@@ -1,4 +1,4 @@
-{# The rows of a raw table that this run looks at: one environment; when narrowed, what landed since the last cut. #}
+{# Condition on the raw rows of this run: one environment and, in a narrowed run, landed since the last cut. #}
 {% macro landed(system) -%}
     raw.env_id = {{ literal(var(system ~ "_env_id")) }}
     {%- if is_incremental() and var("scope") == "changed" %}
@@ -6,23 +6,23 @@
     {%- endif -%}
 {%- endmacro %}
 
-{# A var's value as a text literal. #}
+{# A value as an SQL text literal. #}
 {% macro literal(value) -%}
     '{{ dbt.escape_single_quotes(value | string) }}'
 {%- endmacro %}
 
-{# The value of a var that allows only some; anything else stops the build with a sentence. #}
+{# The value of a var that must be one of `allowed`; any other value stops the build with an error. #}
 {% macro choice(name, allowed) -%}
-    {%- set said = var(name) -%}
-    {%- if said not in allowed -%}
+    {%- set value = var(name) -%}
+    {%- if value not in allowed -%}
         {{ exceptions.raise_compiler_error(
-            "Var '" ~ name ~ "' is '" ~ said ~ "'; it may be " ~ allowed | join(" or ") ~ "."
+            "Var '" ~ name ~ "' is '" ~ value ~ "'; it must be " ~ allowed | join(" or ") ~ "."
         ) }}
     {%- endif -%}
-    {{ return(said) }}
+    {{ return(value) }}
 {%- endmacro %}
 
-{# The companies that the connection d365_finops serves, lower case; null when it names none (then all count). #}
+{# The companies that connection d365_finops names, lower case; null if it names none, which means all. #}
 {% macro served_companies() -%}
     {%- if var("companies") -%}
         {{ literal("{" ~ var("companies") | map("lower") | join(",") ~ "}") }}::text[]
@@ -31,35 +31,38 @@
     {%- endif -%}
 {%- endmacro %}
 
-{# A company named by a var, else the first that the connection serves; null when there is none. #}
+{# The company that a var names, else the first that the connection names; null if there is none. #}
 {% macro company_or_first(name) -%}
     {%- set companies = var("companies") -%}
     nullif({{ literal((var(name) or (companies[0] if companies else "")) | lower) }}, '')
 {%- endmacro %}
 
 {#
-  Whether a row of a relation stands as it did when this flow was last built, and has a row here: what is a function of
-  that row alone need not be computed again (config diff_keep). `aged` is the alias of a relation that has a column
-  row_age (macro row_age) and, in column `key`, the source_key that the row has here. A row that a build writes gets a
-  new age, whichever flow builds it and whether or not the build ends well; the cut is that of the last green one.
+  True if the input rows have not been written since this flow's last successful build and their row in this model exists:
+  what depends on them alone need not be computed again (config diff_keep). `aged` is the alias of a relation with a
+  column row_age (macro row_age), `also` are aliases of others that the row is made of; column `key` of `aged` holds the
+  source_key of the row in this model. Every write renews a row's age, whichever flow builds it and even if that build
+  fails; the cut is that of the last successful build.
 #}
-{% macro is_unchanged(aged, key="source_key") -%}
+{% macro is_unchanged(aged, key="source_key", also=[]) -%}
     {%- if keeps_bodies() -%}
         (
-            {{ aged }}.row_age > pg_current_xact_id()::text::bigint - {{ literal(var("cut_from")) }}::bigint + 8
-            and exists (select 1 from {{ this }} as standing where standing.source_key = {{ aged }}.{{ key }})
+            {% for alias in [aged] + also -%}
+            {{ alias }}.row_age > pg_current_xact_id()::text::bigint - {{ literal(var("cut_from")) }}::bigint + 8
+            and {% endfor -%}
+            exists (select 1 from {{ this }} as existing where existing.source_key = {{ aged }}.{{ key }})
         )
     {%- else -%}
         false
     {%- endif -%}
 {%- endmacro %}
 
-{# Transactions since a row was written; to be selected from the relation itself. #}
+{# Number of transactions since a row was written; select it directly from the relation. #}
 {% macro row_age() -%}
     {{ "age(xmin)::bigint" if keeps_bodies() else "null::bigint" }} as row_age
 {%- endmacro %}
 
-{# Only a narrowed build does; a unit test has no relation of its own (`this`). #}
+{# True in a narrowed build; false in a unit test, which has no relation of its own (`this`). #}
 {% macro keeps_bodies() -%}
     {{ return(this and is_incremental() and var("scope") == "changed") }}
 {%- endmacro %}

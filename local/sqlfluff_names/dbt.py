@@ -1,6 +1,6 @@
-"""What the macros use of dbt's own namespace, for sqlfluff, which renders them with plain Jinja."""
+"""The functions of dbt's namespace that the macros use, for sqlfluff, which renders them with plain Jinja."""
 
 
 def escape_single_quotes(value: str) -> str:
-    """As dbt has it for Postgres."""
+    """The same as dbt's own for Postgres."""
     return value.replace("'", "''")

@@ -21,10 +21,6 @@ class Unavailable(P2CError):
     """The service could not be reached or did not answer properly: run the task again later."""
 
 
-class Rejected(P2CError):
-    """One record is refused for good: note it and go on with the next."""
-
-
 class Misconfigured(P2CError):
     """Nothing will work before a person changes something: stop and say what."""
 

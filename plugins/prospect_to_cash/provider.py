@@ -50,7 +50,7 @@ def _fields() -> dict[str, Any]:
         },
         "authority": {
             "label": "Authority",
-            "description": "Left empty, https://login.microsoftonline.com. A sovereign cloud has its own.",
+            "description": "If empty, https://login.microsoftonline.com. National clouds have another one.",
             "schema": text,
         },
         "certificate_path": {

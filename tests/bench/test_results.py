@@ -4,7 +4,7 @@ from bench import results
 from bench.results import Figure
 
 
-def test_a_table_has_its_names_left_and_its_numbers_right(capsys):
+def test_names_are_aligned_left_and_numbers_right(capsys):
     results.show([Figure("read", 20_000, 0.8).line(), Figure("write one by one", 10, 20).line()])
 
     assert capsys.readouterr().out.splitlines() == [
@@ -15,13 +15,13 @@ def test_a_table_has_its_names_left_and_its_numbers_right(capsys):
     ]
 
 
-def test_no_figures_print_nothing(capsys):
+def test_without_figures_nothing_is_printed(capsys):
     results.show([])
 
     assert capsys.readouterr().out == ""
 
 
-def test_figures_are_appended_with_the_moment_and_the_machine(tmp_path):
+def test_figures_are_appended_with_time_and_machine(tmp_path):
     path = tmp_path / "deep" / "figures.jsonl"
     for rows in (10, 30):
         results.append(path, "serve", [Figure("read", rows, 2).values()])
@@ -33,7 +33,7 @@ def test_figures_are_appended_with_the_moment_and_the_machine(tmp_path):
     assert first["at"].endswith("+00:00")
 
 
-def test_without_a_path_figures_are_only_shown(tmp_path, monkeypatch):
+def test_without_a_path_no_file_is_written(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     results.append(None, "serve", [Figure("read", 1, 1).values()])

@@ -1,33 +1,36 @@
-"""Runs of the flows over simulated systems: read, build what landed, plan, deliver; all of it ours but the systems."""
+"""Runs of the flows with simulated systems: land, build, plan and deliver with the code of the product."""
 
 from __future__ import annotations
 
 from collections import Counter
 from contextlib import ExitStack
 
-# what a run over what landed leaves out of its build
-from prospect_to_cash.dbt_build import _untouched, raw_tables
-from prospect_to_cash.delivery.deliver import Delivery
-from prospect_to_cash.delivery.items import Assignment
+from prospect_to_cash.database.connections import connect
 from prospect_to_cash.flow_card import FlowCard, load_cards
-from prospect_to_cash.reporting.outcomes import report_of
-from prospect_to_cash.stores import builds, plan_store, run_store
-from prospect_to_cash.stores.database import connect
-from prospect_to_cash.stores.lease import Lease, Terms
-from prospect_to_cash.stores.plan_store import PlanContext
-from prospect_to_cash.stores.run_store import Params
+from prospect_to_cash.load.document_delivery import deliver_documents
+from prospect_to_cash.load.items import Assignment
+from prospect_to_cash.load.lease import Lease, Terms
+from prospect_to_cash.load.package_delivery import deliver
+from prospect_to_cash.plan import frozen_plan, runs
+from prospect_to_cash.plan.frozen_plan import PlanContext
+from prospect_to_cash.plan.runs import Params
+from prospect_to_cash.report.outcomes import report_of
+from prospect_to_cash.transform import builds
+
+# the models that a run over changed records excludes
+from prospect_to_cash.transform.dbt_run import _untouched, raw_tables
 from tests.dbt.systems import Client, Systems
 from tests.dbt.warehouse import DBT_PROJECT, ENVIRONMENTS, ROOT, Warehouse
 
-PARAMS = Params(release_brake=True)
+PARAMS = Params(release_safety_limit=True)
 VARS = {"max_blocked_share": 1.0}
-# The data is tested at the end of a round, by its full build.
+# Data tests run in the full build at the end of a round.
 QUICK = ("--exclude-resource-type", "test", "--no-write-json")
-PATIENCE = 8
+MAX_ROUNDS = 8
 
 
 class FlowRuns:
-    """One staging database between the two systems, from nothing."""
+    """Runs of all flows over one staging database, which starts empty."""
 
     def __init__(self, warehouse: Warehouse, systems: Systems) -> None:
         self.warehouse = warehouse
@@ -56,13 +59,13 @@ class FlowRuns:
     def natural_order(self) -> list[str]:
         return list(self.cards)
 
-    def read(self, flow: str, is_due: bool = True, asleep: frozenset[int] = frozenset()) -> int:
-        """Land what the flow reads; without ``is_due`` not what has a cadence of its own."""
+    def read(self, flow: str, is_due: bool = True, skipped: frozenset[int] = frozenset()) -> int:
+        """Land what the flow reads; reads with ``every`` on their card only if ``is_due``."""
         landed = 0
         for read in self.cards[flow].reads:
             if not is_due and read.every:
                 continue
-            rows, absent = self.systems.take((read.system, read.entity), set(asleep))
+            rows, absent = self.systems.take((read.system, read.entity), set(skipped))
             if rows:
                 self.warehouse.land(read.system, read.entity, *rows)
             for key, reads in absent.items():
@@ -74,17 +77,17 @@ class FlowRuns:
         self,
         flow: str,
         is_due: bool = True,
-        asleep: frozenset[int] = frozenset(),
+        skipped: frozenset[int] = frozenset(),
         late: frozenset[int] = frozenset(),
     ) -> int:
-        """One run of a flow; returns how many records it read and wrote.
+        """Run a flow; returns the number of records that it read and wrote.
 
-        Of lanes that are ``asleep`` nothing is read; what is read of ``late`` ones lands while the build runs.
+        Records of ``skipped`` lanes are not read; those of ``late`` lanes land while the build runs.
         """
         before = self.systems.written
-        landed = self.read(flow, is_due, asleep | late)
+        landed = self.read(flow, is_due, skipped | late)
         run_id = self._open(flow)
-        landed += self._build(flow, run_id, is_due, asleep)
+        landed += self._build(flow, run_id, is_due, skipped)
         self.plan(flow, run_id)
         self._deliver(flow, run_id)
         self._add_up(flow, run_id)
@@ -92,49 +95,60 @@ class FlowRuns:
 
     def _open(self, flow: str) -> int:
         self.runs += 1
-        return run_store.open_run(self.store, flow, f"run {self.runs}", "manual", PARAMS)
+        return runs.open_run(self.store, flow, f"run {self.runs}", "manual", PARAMS)
 
-    def _build(self, flow: str, run_id: int, is_due: bool, asleep: frozenset[int]) -> int:
-        """As a run does; returns how many records landed after dbt had looked."""
+    def _build(self, flow: str, run_id: int, is_due: bool, skipped: frozenset[int]) -> int:
+        """Build as a run does; returns the number of records that landed after dbt had read the raw tables."""
         version = f"mapping {self.mapping}"
         cut = builds.next_cut(self.store, flow, version)
         if cut.scope == "none":
-            return self.read(flow, is_due, asleep)
+            return self.read(flow, is_due, skipped)
         manifest = self.warehouse.parsed()
-        left_out = ["--exclude", *_untouched(manifest, set(cut.landed))] if cut.scope == "changed" else []
+        excluded = ["--exclude", *_untouched(manifest, set(cut.landed))] if cut.scope == "changed" else []
         build_id = builds.begin_build(self.store, flow, run_id, cut, version)
-        said = VARS | self.variables
-        self.warehouse.build(flow, *QUICK, *left_out, scope=cut.scope, cut_from=cut.cut_from, **said)
-        late = self.read(flow, is_due, asleep)
+        variables = VARS | self.variables
+        self.warehouse.build(flow, *QUICK, *excluded, scope=cut.scope, cut_from=cut.cut_from, **variables)
+        late = self.read(flow, is_due, skipped)
         builds.end_build(self.store, build_id, True, None, [], raw_tables(manifest, flow))
         return late
 
-    def whole(self) -> None:
-        """Everything of all flows anew, and every test of the data."""
+    def build_all(self) -> None:
+        """Build all flows in full, with all data tests."""
         self.warehouse.build("*", "--full-refresh", **VARS, **self.variables)
 
     def plan(self, flow: str, run_id: int | None = None) -> int:
-        """Freeze what a run would send; returns its number."""
+        """Freeze the plan of a run; returns its number."""
         run_id = run_id or self._open(flow)
-        plan_store.freeze(
+        frozen_plan.freeze(
             self.store,
             PlanContext(run_id, self.cards[flow], ENVIRONMENTS, f"mapping {self.mapping}", PARAMS),
         )
         return run_id
 
     def _deliver(self, flow: str, run_id: int) -> None:
-        for write in self.cards[flow].writes:
-            envs = tuple(ENVIRONMENTS.values())
-            assignment = Assignment(
-                run_id, write, ENVIRONMENTS[write.system], envs, f"mapping {self.mapping}"
-            )
-            lease = Lease(self.load, assignment.scope, f"{flow} run {run_id}", Terms(deadline=60))
-            lease.acquire(patience=5)
-            Delivery(self.load, Client(self.systems, write.system), assignment, lease).run()
-            lease.release()
+        envs = tuple(ENVIRONMENTS.values())
+        for writes in self.cards[flow].load_tasks.values():
+            system = writes[0].system
+            assignments = [
+                Assignment(run_id, write, ENVIRONMENTS[system], envs, f"mapping {self.mapping}")
+                for write in writes
+            ]
+            leases = {
+                scope: Lease(self.load, scope, f"{flow} run {run_id}", Terms(deadline=60))
+                for scope in sorted({assignment.scope for assignment in assignments})
+            }
+            for lease in leases.values():
+                lease.acquire(timeout=5)
+            client = Client(self.systems, system)
+            if len(writes) > 1:
+                deliver_documents(self.load, client, assignments, leases)
+            else:
+                deliver(self.load, client, assignments[0], leases[assignments[0].scope])
+            for lease in leases.values():
+                lease.release()
 
     def _add_up(self, flow: str, run_id: int) -> None:
-        """Every record has one outcome, nothing is left on its way, and nothing was refused."""
+        """Every record has one outcome, no plan row is unfinished, and none was rejected."""
         for row in self.warehouse.rows(
             """
             select write, action, state, outcome, count(*) as n from sync.plan where run_id = %s
@@ -149,8 +163,8 @@ class FlowRuns:
                 self.done[row["write"], "removed"] += row["n"]
         report = report_of(self.store, run_id, {}, self.cards[flow].writes)
         report.check()
-        said = report.values
-        # what has no plan row and is neither held nor left out did not change: counted here without the report
+        counts = report.values
+        # a record without a plan row that is neither held nor excluded is unchanged: counted here independently of the report
         unchanged = self.warehouse.one(
             f"""
             select count(*) from (
@@ -172,11 +186,11 @@ class FlowRuns:
             run_id,
             run_id,
         )
-        assert said["unchanged"] == unchanged, f"run {run_id} of {flow}: {said}"
+        assert counts["unchanged"] == unchanged, f"run {run_id} of {flow}: {counts}"
 
     def settle(self) -> None:
-        """The flows in their natural order, again and again, until nothing is left to read or to send."""
-        for _ in range(PATIENCE):
+        """Run the flows in their natural order until nothing is left to read or to send."""
+        for _ in range(MAX_ROUNDS):
             if not sum([self.run(flow) for flow in self.natural_order()]):
                 return
-        raise AssertionError(f"still not at rest after {PATIENCE} times all flows")
+        raise AssertionError(f"still something to read or send after {MAX_ROUNDS} rounds of all flows")

@@ -1,4 +1,4 @@
-"""What people do to their records between two runs: small worlds of their own (lanes), and changes that concern all."""
+"""Changes that users make between two runs: in independent sets of records (lanes), and to reference data of all."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import random
 import re
 from collections.abc import Callable, Iterator
 
-from prospect_to_cash.delivery.references import new_id
+from prospect_to_cash.load.references import new_id
 from tests.dbt.systems import Row, Systems
 from tests.dbt.warehouse import CHF, EUR, SEK, USD, Warehouse, guid
 
@@ -15,12 +15,12 @@ ENV = "org-1"
 
 
 class Lane:
-    """Two accounts, two contacts, two products, two quotes with their revisions and lines; nobody else touches them.
+    """Two accounts, contacts, products, and quotes with revisions and lines, which only this lane changes.
 
-    Everything it does, and between which runs, follows from its seed.
+    Its seed decides what it changes, and between which runs.
     """
 
-    def __init__(self, seed: int, number: int, steps: int, systems: Systems, is_there: bool = False) -> None:
+    def __init__(self, seed: int, number: int, steps: int, systems: Systems, exists: bool = False) -> None:
         self.random = random.Random(seed)
         self.name = f"lane {seed}"
         self.number = number
@@ -29,8 +29,8 @@ class Lane:
         self.quotes = 0
         self.own = [10 * number + n for n in range(2)]
         systems.lane = number
-        # what is read of it and what is not: a window may end before its changes, or begin behind them
-        self.asleep = {step for step in range(steps) if self.random.random() < 0.15}
+        # steps whose run does not read this lane, or reads it late: a window may end before a change or start after it
+        self.skipped = {step for step in range(steps) if self.random.random() < 0.15}
         self.late = {step for step in range(steps) if self.random.random() < 0.1}
         arrivals = [(self.random.randrange(max(steps // 2, 1)), n, kind) for n in (0, 1) for kind in KINDS]
         changes = [
@@ -39,7 +39,7 @@ class Lane:
         ]
         self.plan = [(step, n, kind, False) for step, n, kind in changes]
         for step, n, kind in arrivals:
-            if is_there:
+            if exists:
                 self._do(0, n, kind, True)
             elif self.random.random() < 0.95:
                 self.plan.append((step, n, kind, True))
@@ -49,12 +49,12 @@ class Lane:
         systems.lane = None
 
     def is_named_in(self, text: str) -> bool:
-        """Whether a failure speaks of one of this lane's records."""
+        """Whether a failure concerns one of this lane's records."""
         ids = [rf"[A-Za-z]-{n:04}" for n in self.own] + [rf"-[0-9]{{7}}{n:05}" for n in self.own]
         return any(re.search(rf"{number}(?![0-9])", text) for number in ids)
 
     def move(self, step: int) -> None:
-        """What happens in this lane before the run of this step."""
+        """Make the changes of this lane before the run of a step."""
         self.systems.lane = self.number
         for when, n, kind, is_arrival in self.plan:
             if when == step:
@@ -62,20 +62,20 @@ class Lane:
         if self.is_mended and step == self.steps - 1:
             for n in (0, 1):
                 for kind in KINDS:
-                    self._tell(step, f"{kind} {n} mended", getattr(self, f"{kind}_mend")(n))
+                    self._note(step, f"{kind} {n} mended", getattr(self, f"{kind}_mend")(n))
         self.systems.lane = None
 
     def _do(self, step: int, n: int, kind: str, is_arrival: bool) -> None:
         what = "mend" if is_arrival else self.random.choice(KINDS[kind])
-        self._tell(step, f"{kind} {n} {what}", getattr(self, f"{kind}_{what}")(n))
+        self._note(step, f"{kind} {n} {what}", getattr(self, f"{kind}_{what}")(n))
 
-    def _tell(self, step: int, what: str, more: object) -> None:
+    def _note(self, step: int, what: str, more: object) -> None:
         self.history.append(f"before run {step}: {what}{'' if more is None else f' {more}'}")
 
     # accounts
 
     def account_mend(self, n: int, **fields: object) -> None:
-        """As it should be; also how it comes into being. What was deleted never comes back under its id."""
+        """Make the account valid, or create it; a deleted account never comes back with its id."""
         if guid("account", self.own[n]) not in self.systems.absent["sales", "accounts"]:
             Warehouse.account(self.systems, self.own[n], **fields)
 
@@ -161,7 +161,7 @@ class Lane:
         return self.contact_change(n, lastname="L" * self.random.choice((25, 26)))
 
     def contact_sale(self, n: int) -> object:
-        """Something is sold to it, so that it becomes a customer."""
+        """Sell something to the contact, so that it becomes a customer."""
         entity = self.random.choice(("salesorders", "invoices"))
         document = {self.systems.reads["sales", entity].key[0]: guid(entity, self.own[n])}
         self.systems.land("sales", entity, document | {"_customerid_value": guid("contact", self.own[n])})
@@ -177,7 +177,7 @@ class Lane:
         return f"P-{self.own[n]:04}"
 
     def sales_product_of(self, n: int) -> str:
-        """The id in Sales: that of one typed there, else the one that a create gets."""
+        """The id in Sales: that of a product entered there, else the one that a create gets."""
         if n == 1 and self.number % 4 == 0:
             return guid("product", self.own[n])
         return new_id(ENV, "products", {"productnumber": self.number_of(n)})
@@ -224,7 +224,7 @@ class Lane:
         return f"for {reads} reads"
 
     def product_foreign(self, n: int) -> None:
-        """Typed in Sales by hand, sold in Finance and Operations or not."""
+        """Enter the product in Sales too."""
         if (
             n == 1
             and self.number % 4 == 0
@@ -264,13 +264,13 @@ class Lane:
 
     def _line(self, quote: Row, number: int | None, product: int, **fields: object) -> None:
         place = number or self.random.randint(50, 10**6)
-        said = {"_quoteid_value": quote["quoteid"], "lineitemnumber": number}
-        said["_productid_value"] = self.sales_product_of(product)
+        line = {"_quoteid_value": quote["quoteid"], "lineitemnumber": number}
+        line["_productid_value"] = self.sales_product_of(product)
         own = str(quote["quoteid"])
-        Warehouse.quote_line(self.systems, int(own[24:]), place, **{**said, **fields})
+        Warehouse.quote_line(self.systems, int(own[24:]), place, **{**line, **fields})
 
     def _add_up(self, n: int) -> None:
-        """As Sales does when the lines of a quote change."""
+        """Compute the total, as Sales does when the lines of a quote change."""
         quote = self.revisions(n)[-1]
         total = 0.0
         for key, row in self.lines(quote["quoteid"]):
@@ -285,7 +285,7 @@ class Lane:
         return fields
 
     def quote_mend(self, n: int) -> None:
-        """Active, with a line and a good total, for an account in a known country."""
+        """Make the quote active, with a line and a correct total, for an account in a known country."""
         quote = self.newest(n)
         good = {
             "statecode": 1,
@@ -387,12 +387,12 @@ class Lane:
         return self.quote_change(n, _customerid_value=customer)
 
     def quote_quotation(self, n: int) -> object:
-        """Somebody works with the quotation in Finance and Operations, if it is there yet."""
+        """Change the status of the quotation in F&O, if it exists."""
         place = ("finops", "CDSSalesQuotationHeaders")
         found = self.systems.found(place, dataAreaId="usmf", SalesQuotationNumber=f"QUO-{self.own[n]:04}")
         status = self.random.choice(("Sent", "Confirmed", "Created"))
         if found:
-            # read by every run of the quotes: what changes behind its back is refused by the real system, and rests
+            # read by every run of quotes: otherwise the real system would reject the write, and the record would rest
             self.systems.lane = None
             self.systems.put(place, found[0], {"SalesQuotationStatus": status})
             self.systems.lane = self.number
@@ -430,7 +430,7 @@ def currency_goes(systems: Systems) -> None:
 
 
 def price_list_comes(systems: Systems) -> None:
-    """The first list of its currency: what is priced in it may go."""
+    """The first price list of its currency: products with that currency can be sent."""
     row = {
         "pricelevelid": guid("price list", 1),
         "name": "A list",
@@ -444,7 +444,7 @@ WORLD = {
     move.__name__: move for move in (role_comes, role_goes, currency_comes, currency_goes, price_list_comes)
 }
 
-# Code maps as a person edits them, and how they were.
+# Edits of code maps, each with its undo.
 CODE_MAPS = {
     "germany_is_austria": (
         "update seeds.country set iso2 = 'AT' where lower(sales_text) = 'germany'",
@@ -460,5 +460,5 @@ CODE_MAPS = {
     ),
 }
 
-# A field of the organisation's own, which is sent from some moment on, and at another one not any more.
+# An own field of the organization, switched on and off between runs.
 OWN_FIELD = {"own_fields": {"accounts": [{"source": "new_region", "target": "SalesDistrictId"}]}}

@@ -1,18 +1,21 @@
-"""Both systems as they are, whatever has been read of them, and the clients that write to them.
+"""Both systems in memory, and the clients that write to them.
 
-People change records (``land``, ``change``, ``vanish``); flows read what is unread and write through ``Client``, which
-takes and refuses what the real systems do: keys that exist, records that are missing, references to nothing.
+Users change records (``land``, ``change``, ``vanish``); flows read what is unread and write through ``Client``, which
+rejects what the real systems reject: existing keys, missing records, references to nothing.
 """
 
 from __future__ import annotations
 
+import copy
 import json
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from prospect_to_cash.clients.operations import Answer, Operation
-from prospect_to_cash.clients.throttle import ThrottleClock
-from prospect_to_cash.delivery.items import folded
+from prospect_to_cash.clients.http.retry import RetryPolicy
+from prospect_to_cash.clients.http.throttle import ThrottleClock
+from prospect_to_cash.clients.odata.metadata import SetDescription
+from prospect_to_cash.clients.odata.operations import Answer, Operation, SetAnswer
+from prospect_to_cash.load.items import folded
 from tests.dbt.warehouse import Warehouse
 
 Row = dict[str, object]
@@ -21,9 +24,9 @@ BIND = "@odata.bind"
 
 
 class Systems(Warehouse):
-    """Records of both systems; the builders of good ones are those of ``Warehouse``.
+    """Records of both systems, with the builders of ``Warehouse``.
 
-    ``rows`` is what the systems hold, ``users`` the part that people typed, as they typed it.
+    ``rows`` are all records, ``users`` those that users entered, as they entered them.
     """
 
     def __init__(self, reads: Mapping[Place, object]) -> None:
@@ -38,7 +41,7 @@ class Systems(Warehouse):
         self.written = 0
 
     def land(self, system: str, entity: str, *rows: Row) -> list[str]:
-        """People type these records, anew or again."""
+        """Users enter these records, or enter them again."""
         keys = []
         for row in rows:
             key = self.key(self.reads[system, entity], row)
@@ -49,19 +52,19 @@ class Systems(Warehouse):
         return keys
 
     def change(self, system: str, entity: str, key: str, **fields: object) -> None:
-        """People change some fields of a record that there is."""
+        """Users change fields of an existing record."""
         self.users[system, entity][key].update(fields)
         self.put((system, entity), key, fields)
 
     def vanish(self, system: str, entity: str, key: str, absent_reads: int = 1) -> None:
-        """People delete a record; so many complete reads are without it."""
+        """Users delete a record; it is absent from ``absent_reads`` complete reads."""
         self.rows[system, entity].pop(key, None)
         self.users[system, entity].pop(key, None)
         self.absent[system, entity][key] = absent_reads
         self.unread[system, entity][key] = self.lane
 
     def put(self, place: Place, key: str, fields: Row) -> Row:
-        """Something changed, whoever did it: it has a new version and is to be read."""
+        """Change a record, by a user or a flow: it gets a new version and becomes unread."""
         self.versions += 1
         row = self.rows[place].setdefault(key, {})
         row.update(fields)
@@ -71,25 +74,25 @@ class Systems(Warehouse):
         self.unread[place][key] = self.lane
         return row
 
-    def take(self, place: Place, asleep: set[int]) -> tuple[list[Row], dict[str, int]]:
-        """What is unread, but for that of lanes that sleep: records, and keys of absent ones."""
+    def take(self, place: Place, skipped: set[int]) -> tuple[list[Row], dict[str, int]]:
+        """Take the unread records, and the keys of absent ones, except those of skipped lanes."""
         unread = self.unread[place]
-        keys = [key for key, lane in unread.items() if lane not in asleep]
+        keys = [key for key, lane in unread.items() if lane not in skipped]
         for key in keys:
             del unread[key]
         rows = self.rows[place]
         absent = {key: self.absent[place][key] for key in keys if key in self.absent[place]}
         return [rows[key] for key in keys if key in rows], absent
 
-    def typed(self) -> Systems:
-        """Both systems with what people typed alone, all of it unread."""
+    def as_entered(self) -> Systems:
+        """Both systems with only the records that users entered, all unread."""
         fresh = Systems(self.reads)
         for (system, entity), rows in self.users.items():
             fresh.land(system, entity, *rows.values())
         return fresh
 
     def found(self, place: Place, **values: object) -> tuple[str, Row] | None:
-        """The record that has these values, without regard to case."""
+        """The record with these values, in any case."""
         wanted = folded(values)
         for key, row in self.rows[place].items():
             if folded({name: row.get(name) for name in values}) == wanted:
@@ -98,13 +101,15 @@ class Systems(Warehouse):
 
 
 class Client:
-    """One of the systems at the end of the wire, for a delivery."""
+    """The client of one of the systems, for a delivery."""
 
     def __init__(self, systems: Systems, system: str) -> None:
         self.systems = systems
         self.system = system
         self.EMPTY = "" if system == "finops" else None
         self.clock = ThrottleClock(system)
+        self.retry = RetryPolicy(attempts=1, backoff=0.0)
+        self.host = system
         self._lock = threading.Lock()
 
     def lookup(
@@ -113,14 +118,40 @@ class Client:
         wanted = {folded(key) for key in keys}
         for row in self.systems.rows[self.system, entity].values():
             if folded({name: row.get(name) for name in keys[0]}) in wanted:
-                yield said({name: row.get(name) for name in select})
+                yield encoded({name: row.get(name) for name in select})
 
-    def write(self, operations: Sequence[Operation], _deadline: float, _bulk: bool) -> list[Answer]:
+    def write(
+        self, operations: Sequence[Operation], _deadline: float, _bulk: bool, _until: float
+    ) -> list[Answer]:
         with self._lock:
             return [self._answer(operation) for operation in operations]
 
+    def write_sets(
+        self, sets: Sequence[Sequence[Operation]], _deadline: float, _until: float
+    ) -> list[SetAnswer]:
+        """Each change set is kept as a whole or not at all."""
+        with self._lock:
+            return [self._answer_to_set(operations) for operations in sets]
+
+    def _answer_to_set(self, operations: Sequence[Operation]) -> SetAnswer:
+        before = copy.deepcopy((self.systems.rows, self.systems.unread, self.systems.absent))
+        written, answers = self.systems.written, []
+        for n, operation in enumerate(operations):
+            answers.append(self._answer(operation))
+            if answers[-1].kind != "done":
+                self.systems.rows, self.systems.unread, self.systems.absent = before
+                self.systems.written = written
+                undone = Answer("not_run")
+                return SetAnswer(
+                    "refused", [answers[n] if n == m else undone for m in range(len(operations))], n
+                )
+        return SetAnswer("done", answers)
+
+    def describe(self, entity_sets: Iterable[str]) -> dict[str, SetDescription]:
+        return {name: SetDescription() for name in entity_sets}
+
     def _answer(self, operation: Operation) -> Answer:
-        # What we write is read back with everything else, by whichever flow reads it first.
+        # Records that a flow writes belong to no lane, so every flow may read them.
         lane, self.systems.lane = self.systems.lane, None
         try:
             answer = self._sales(operation) if self.system == "sales" else self._finops(operation)
@@ -198,10 +229,10 @@ class Client:
             self.systems.put(
                 ("finops", "ContactPersons"), json.dumps([body["dataAreaId"], f"K{number}"]), person
             )
-        return Answer("done", 201, created=True, row=said(row))
+        return Answer("done", 201, created=True, row=encoded(row))
 
     def _refusal(self, entity: str, row: Row) -> str:
-        """What Finance and Operations would say to a record that refers to nothing, or is closed."""
+        """The error of Finance and Operations for a record that refers to nothing or is closed."""
         company = {"dataAreaId": row["dataAreaId"]}
         find = self.systems.found
         if entity == "CDSContactPersons":
@@ -226,5 +257,5 @@ class Client:
         return "" if status == "Created" else f"The quotation is {status}."
 
 
-def said(row: Mapping[str, object]) -> bytes:
+def encoded(row: Mapping[str, object]) -> bytes:
     return json.dumps(row).encode()

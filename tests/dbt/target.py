@@ -1,26 +1,27 @@
-"""What outbound demands of the target systems, and whether they hold just that."""
+"""The state of the target systems that outbound requires, and checks that they are in it."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable
 
-from prospect_to_cash.delivery import references
-from prospect_to_cash.delivery.items import folded
 from prospect_to_cash.flow_card import Write
-from prospect_to_cash.stores import plan_rows
+from prospect_to_cash.load import references
+from prospect_to_cash.load.items import folded
+from prospect_to_cash.plan import identities
 from tests.dbt.flow_runs import FlowRuns
 from tests.dbt.systems import BIND, Row
 from tests.dbt.warehouse import ENVIRONMENTS
 
-# Said by writes that create nothing, whose row may be gone or held by now: it stays as the target has it.
-LEFT = {"statecode", "statuscode", "ContactPersonId", "_pricelevelid_value"}
-# Said by the target itself.
-ANSWERED = {"PartyNumber", "SalesQuotationStatus", "IsInactive", "@odata.etag"}
+# Set by writes that create nothing. Their outbound row may be gone or held by now; the target keeps the values then.
+# A property that outbound no longer has, because its own field was taken out of the mapping, keeps its value too.
+KEPT = {"statecode", "statuscode", "ContactPersonId", "_pricelevelid_value", "SalesDistrictId"}
+# Set by the target system.
+SET_BY_TARGET = {"PartyNumber", "SalesQuotationStatus", "IsInactive", "@odata.etag"}
 
 
-class Demand:
-    """Everything that outbound says at this moment, with what the plans of these runs held."""
+class Expected:
+    """The current rows of outbound, and the records that the plans of these runs hold."""
 
     def __init__(self, runs: FlowRuns, planned: Iterable[int]) -> None:
         self.runs = runs
@@ -48,13 +49,30 @@ class Demand:
                 list(planned),
             )
         }
-        accepted = runs.warehouse.rows(
-            "select write, source_key from sync.ledger where accepted_hash is not null"
-        )
+        accepted = runs.warehouse.rows("select write, source_key from sync.ledger where present")
         self.accepted = {f"{row['write']}:{row['source_key']}" for row in accepted}
+        # (system and entity, key) -> the source record that was delivered under it first, and keeps it.
+        self.owners = {
+            (row["env_id"], row["entity"], folded(row["target_key"])): row["source_key"]
+            for row in runs.warehouse.rows(
+                """
+                select env_id, entity, source_key, target_key from sync.identity
+                where exists (
+                    select 1 from sync.ledger where ledger.env_id = identity.env_id
+                        and ledger.source_key = identity.source_key and ledger.present
+                )
+                """
+            )
+        }
+
+    def is_anothers(self, row: Row) -> bool:
+        """Whether another source record was delivered under the key of a row of outbound."""
+        write = row["write"]
+        key = (ENVIRONMENTS[write.system], write.entity, folded(json.loads(row["target_key"])))
+        return bool(write.creates) and self.owners.get(key, row["source_key"]) != row["source_key"]
 
     def deliverable(self, name: str, also_accepted: bool) -> bool:
-        """Whether a row can go: it is there, nothing holds it, and all it requires can go (or has gone)."""
+        """Whether a row can be sent: it exists, is not held, and all it requires can be sent (or has been accepted)."""
         row = self.rows.get(name)
         if row is None or row["operation"] != "upsert" or row["locked"] or name in self.held:
             return False
@@ -74,7 +92,7 @@ class Demand:
         return found[0] if found else None
 
     def record(self, write: Write, source_key: str, target_key: str) -> tuple[str, Row] | None:
-        """The target's record of a source record, under the key that outbound says."""
+        """The target's record of a source record, found by its key in outbound."""
         identity = self.identity(write, source_key) or {}
         place = (write.system, write.target_set)
         if write.id:
@@ -85,60 +103,60 @@ class Demand:
             return (target_id, row) if row else None
         own = identity.get("answer")
         wanted = references.wanted("{}", target_key, own)
-        known = plan_rows.resolve(self.runs.store, ENVIRONMENTS[write.system], wanted)
+        known = identities.resolve(self.runs.store, ENVIRONMENTS[write.system], wanted)
         self.runs.store.rollback()
         key = references.resolve_key(target_key, known, own)
         return self.systems.found(place, **key) if set(write.key) <= key.keys() else None
 
     def check(self) -> int:
-        """The target holds what is demanded, once each, and nothing that its document has no more.
+        """The target has every expected record once, and no part that its document no longer has.
 
-        Returns how many rows were looked at.
+        Returns the number of rows that were checked.
         """
-        said: dict[tuple[str, str, str], Row] = {}
-        looked = 0
+        expected: dict[tuple[str, str, str], Row] = {}
+        checked = 0
         for name, row in self.rows.items():
             if not self.deliverable(name, also_accepted=True):
                 continue
-            looked += 1
+            checked += 1
             write = row["write"]
             found = self.record(write, row["source_key"], row["target_key"])
-            assert found, f"{name} is demanded and is not in {write.system}"
+            assert found, f"{name} is missing in {write.system}"
             wanted = self._wanted(row)
             wrong = {k: (v, found[1].get(k)) for k, v in wanted.items() if not same(v, found[1].get(k))}
-            assert not wrong, f"{name}: demanded and found {wrong}"
-            said.setdefault((write.system, write.target_set, found[0]), {}).update(wanted)
+            assert not wrong, f"{name}: (expected, found) {wrong}"
+            expected.setdefault((write.system, write.target_set, found[0]), {}).update(wanted)
             if write.creates:
-                said[write.system, write.target_set, found[0]]["creates"] = name
-        self._no_rest(said)
+                expected[write.system, write.target_set, found[0]]["creates"] = name
+        self._no_leftovers(expected)
         self._no_second_record()
         self._nothing_gone()
-        return looked
+        return checked
 
     def _wanted(self, row: Row) -> Row:
-        """A body as the target shows it; what creates alone say is not looked at."""
+        """A body as the target returns it, without what only creates contain."""
         known = self._known(row)
-        said = {}
+        body = {}
         for name, value in json.loads(str(row["body"])).items():
             if name.startswith(references.CREATE_ONLY):
                 continue
             reference = references.reference_in(value) if name.endswith(BIND) else None
             if name.endswith(BIND):
                 text = str(value) if reference is None else f"({known[reference]})"
-                said[f"_{name.removesuffix(BIND)}_value"] = text.rsplit("(", 1)[-1].rstrip(")")
+                body[f"_{name.removesuffix(BIND)}_value"] = text.rsplit("(", 1)[-1].rstrip(")")
             else:
-                said[name] = value
-        return said
+                body[name] = value
+        return body
 
     def _known(self, row: Row) -> references.Known:
         wanted = references.wanted(str(row["body"]), "{}")
-        known = plan_rows.resolve(self.runs.store, ENVIRONMENTS[row["write"].system], wanted)
+        known = identities.resolve(self.runs.store, ENVIRONMENTS[row["write"].system], wanted)
         self.runs.store.rollback()
         return known
 
-    def _no_rest(self, said: dict[tuple[str, str, str], Row]) -> None:
-        """A record of ours has no field that was said once and is not any more."""
-        for (system, entity, key), wanted in said.items():
+    def _no_leftovers(self, expected: dict[tuple[str, str, str], Row]) -> None:
+        """No created record has a value in a field that is no longer sent."""
+        for (system, entity, key), wanted in expected.items():
             if "creates" not in wanted or key in self.systems.users[system, entity]:
                 continue
             keys = self.systems.reads[system, entity].key
@@ -146,12 +164,12 @@ class Demand:
             rest = {
                 name: value
                 for name, value in self.systems.rows[system, entity][key].items()
-                if value not in (None, "") and name not in {*wanted, *keys, *names, *LEFT, *ANSWERED}
+                if value not in (None, "") and name not in {*wanted, *keys, *names, *KEPT, *SET_BY_TARGET}
             }
             assert not rest, f"{wanted['creates']}: the target still has {rest}"
 
     def _no_second_record(self) -> None:
-        """Every record that people did not type stands for one record of the source."""
+        """Every record that users did not enter belongs to one record of the source."""
         for write in self.writes:
             if not write.creates:
                 continue
@@ -164,20 +182,22 @@ class Demand:
             ):  # fmt: skip
                 try:
                     found = self.record(write, row["source_key"], row["target_key"])
-                except KeyError:  # it refers to something that was never delivered, so neither was it
+                except (
+                    KeyError
+                ):  # it refers to a record that was never delivered, so it was not delivered either
                     continue
                 if found:
                     other = owners.setdefault(found[0], row["source_key"])
                     assert other == row["source_key"], (
                         f"{place} {found[0]} is {other} and {row['source_key']}"
                     )
-            assert ours <= owners.keys(), f"{place}: nobody owns {ours - owners.keys()}"
+            assert ours <= owners.keys(), f"{place}: no source record for {ours - owners.keys()}"
 
     def _nothing_gone(self) -> None:
-        """Parts that are still there belong to a document that has them, or says nothing, or is locked."""
+        """Remaining parts belong to a document that has them, has no outbound row, or is locked."""
         locked = {row["document"] for row in self.rows.values() if row["locked"]}
         for write in self.writes:
-            if not write.gone:
+            if not write.absent_parts:
                 continue
             for row in self.runs.warehouse.rows(
                 """
@@ -190,16 +210,17 @@ class Demand:
             ):  # fmt: skip
                 found = self.record(write, row["source_key"], row["target_key"])
                 is_active = found and (
-                    isinstance(write.gone, str) or any(found[1].get(k) != v for k, v in write.gone.items())
+                    isinstance(write.absent_parts, str)
+                    or any(found[1].get(k) != v for k, v in write.absent_parts.items())
                 )
                 has = f"{write.name}:{row['source_key']}" in self.rows
                 free = row["document"] in self.documents - locked
                 assert has or not free or not is_active, (
-                    f"{write.name}:{row['source_key']} is gone and still there"
+                    f"{write.name}:{row['source_key']} is no longer in its document, but still in the target"
                 )
 
     def state(self) -> dict[str, tuple[str, Row]]:
-        """{write and source key: (target key, body)} of what can go now, in words that do not depend on numbers given."""
+        """{write and source key: (target key, body)} of rows that can be sent, without numbers that the target assigned."""
         persons = {}
         for row in self.systems.rows["finops", "ContactPersons"].values():
             pair = {k: row[k] for k in ("ContactPersonPartyNumber", "AssociatedPartyNumber")}
@@ -226,7 +247,7 @@ class Demand:
         return state
 
 
-def same(said: object, found: object) -> bool:
-    if said in (None, "") or found in (None, ""):
-        return said in (None, "") and found in (None, "")
-    return said == found if isinstance(said, bool) == isinstance(found, bool) else False
+def same(expected: object, found: object) -> bool:
+    if expected in (None, "") or found in (None, ""):
+        return expected in (None, "") and found in (None, "")
+    return expected == found if isinstance(expected, bool) == isinstance(found, bool) else False

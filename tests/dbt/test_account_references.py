@@ -10,9 +10,9 @@ REFERENCES = "finops__account_references"
 def contact_person(warehouse, contact: int, account: int, contact_person_id: str) -> None:
     """F&O has both the account's customer and the contact as its contact person, and was read with them."""
     customer, party = f"A{account}", f"C{contact}"
-    warehouse.answered("CustomersV3", guid("account", account), PartyNumber=customer)
+    warehouse.delivered("CustomersV3", guid("account", account), PartyNumber=customer)
     pair = f"{guid('contact', contact)}/{guid('account', account)}"
-    warehouse.answered("CDSContactPersons", pair, ContactPersonPartyNumber=party)
+    warehouse.delivered("CDSContactPersons", pair, ContactPersonPartyNumber=party)
     row = {"dataAreaId": "usmf", "ContactPersonId": contact_person_id}
     parties = {"ContactPersonPartyNumber": party, "AssociatedPartyNumber": customer}
     warehouse.land("finops", "ContactPersons", {**row, **parties})
@@ -44,7 +44,7 @@ def test_without_the_setting_the_primary_contact_is_not_sent(fresh_warehouse):
 def test_a_primary_contact_that_is_no_contact_person_of_this_account_is_not_sent(fresh_warehouse):
     key = fresh_warehouse.account(1, _primarycontactid_value=guid("contact", 1))
     contact_person(fresh_warehouse, 1, 2, "CP-7")
-    fresh_warehouse.answered("CustomersV3", key, PartyNumber="A1")
+    fresh_warehouse.delivered("CustomersV3", key, PartyNumber="A1")
 
     fresh_warehouse.build("accounts")
 
@@ -98,10 +98,10 @@ def test_a_customer_of_the_same_name_and_city_under_another_number_is_shown_and_
     fresh_warehouse.build("accounts")
 
     assert fresh_warehouse.violations("accounts", alike) == {"customer_similar": "warn"}
-    said = fresh_warehouse.one(
+    account = fresh_warehouse.one(
         "select value from validation.violations_accounts where source_key = %s", alike
     )
-    assert said == "US-001"
+    assert account == "US-001"
     assert fresh_warehouse.envelope("finops__accounts", alike)["operation"] == "upsert"
     assert fresh_warehouse.violations("accounts", elsewhere) == {}
     assert fresh_warehouse.violations("accounts", nowhere) == {}

@@ -49,8 +49,10 @@ SENT = {
 @pytest.fixture(scope="module")
 def keys(warehouse):
     """{what the account is like: its key}, after one build of them all."""
-    cases = {said: fields for said, (fields, _) in HELD.items()} | SENT
-    landed = {said: warehouse.account(n, **fields) for n, (said, fields) in enumerate(cases.items(), 100)}
+    cases = {case_name: fields for case_name, (fields, _) in HELD.items()} | SENT
+    landed = {
+        case_name: warehouse.account(n, **fields) for n, (case_name, fields) in enumerate(cases.items(), 100)
+    }
     landed["good"] = warehouse.account(1)
     landed["inactive"] = warehouse.account(2, statecode=1)
     landed["deleted"] = warehouse.account(3)
@@ -62,10 +64,10 @@ def keys(warehouse):
     landed["state not sent"] = warehouse.account(
         8, address1_country="Germany", address1_stateorprovince="Bayern"
     )
-    landed["poisoned before it ever landed"] = guid("account", 9)
-    landed["poisoned later"] = warehouse.account(10)
-    for said in ("poisoned before it ever landed", "poisoned later"):
-        warehouse.quarantine("sales", "accounts", landed[said], "name")
+    landed["quarantined before it ever landed"] = guid("account", 9)
+    landed["quarantined later"] = warehouse.account(10)
+    for case_name in ("quarantined before it ever landed", "quarantined later"):
+        warehouse.quarantine("sales", "accounts", landed[case_name], "name")
     landed["inactive customer"] = warehouse.account(11, accountnumber="GONE-1", statecode=1)
     customer = {"dataAreaId": "usmf", "CustomerAccount": "GONE-1", "IsExternallyMaintained": "Yes"}
     warehouse.land("finops", "CustomersV3", customer)
@@ -73,18 +75,18 @@ def keys(warehouse):
     return landed
 
 
-@pytest.mark.parametrize("said", rule_cases("accounts", HELD))
-def test_an_account_is_held_alone(warehouse, keys, said):
-    rule = HELD[said][1]
+@pytest.mark.parametrize("case_name", rule_cases("accounts", HELD))
+def test_an_account_is_held_alone(warehouse, keys, case_name):
+    rule = HELD[case_name][1]
 
-    assert warehouse.violations("accounts", keys[said]) == {rule: "block"}
-    assert warehouse.envelope("finops__accounts", keys[said]) is None
+    assert warehouse.violations("accounts", keys[case_name]) == {rule: "block"}
+    assert warehouse.envelope("finops__accounts", keys[case_name]) is None
 
 
-@pytest.mark.parametrize("said", SENT)
-def test_an_account_is_sent(warehouse, keys, said):
-    assert warehouse.violations("accounts", keys[said]) == {}
-    assert warehouse.envelope("finops__accounts", keys[said])["operation"] == "upsert"
+@pytest.mark.parametrize("case_name", SENT)
+def test_an_account_is_sent(warehouse, keys, case_name):
+    assert warehouse.violations("accounts", keys[case_name]) == {}
+    assert warehouse.envelope("finops__accounts", keys[case_name])["operation"] == "upsert"
 
 
 @pytest.mark.rule("accounts", "account_inactive")
@@ -109,8 +111,8 @@ def test_an_inactive_account_whose_customer_is_still_open_is_reported(warehouse,
 
 @pytest.mark.rule("accounts", "account_number_shared")
 def test_accounts_that_share_a_number_are_all_held_whatever_its_case(warehouse, keys):
-    for said in ("shared", "shared in other case"):
-        assert warehouse.violations("accounts", keys[said]) == {"account_number_shared": "block"}
+    for case_name in ("shared", "shared in other case"):
+        assert warehouse.violations("accounts", keys[case_name]) == {"account_number_shared": "block"}
 
 
 def test_a_number_that_only_an_inactive_account_shares_is_free(warehouse, keys):
@@ -128,9 +130,9 @@ def test_a_state_of_a_country_without_states_in_the_map_is_left_out_with_a_warni
 
 @pytest.mark.rule("accounts", "payload_unreadable")
 def test_a_payload_that_nothing_can_read_is_held_by_its_key(warehouse, keys):
-    for said in ("poisoned before it ever landed", "poisoned later"):
-        assert warehouse.violations("accounts", keys[said]) == {"payload_unreadable": "block"}
-        assert warehouse.envelope("finops__accounts", keys[said]) is None
+    for case_name in ("quarantined before it ever landed", "quarantined later"):
+        assert warehouse.violations("accounts", keys[case_name]) == {"payload_unreadable": "block"}
+        assert warehouse.envelope("finops__accounts", keys[case_name]) is None
 
 
 def test_a_violation_names_the_field_and_the_value_and_never_a_persons_name(warehouse, keys):

@@ -54,13 +54,13 @@ def keys(warehouse):
         (HELD_CUSTOMERS, "customer"),
         (SENT, "both"),
     ):
-        for said, case in cases.items():
+        for case_name, case in cases.items():
             fields = case if cases is SENT else case[0]
             for kind in ("person", "customer") if kinds == "both" else (kinds,):
                 n += 1
-                landed[kind, said] = warehouse.contact(n, home, **fields)
+                landed[kind, case_name] = warehouse.contact(n, home, **fields)
                 if kind == "customer":
-                    warehouse.sells_to(landed[kind, said])
+                    warehouse.sells_to(landed[kind, case_name])
     landed["good"] = warehouse.contact(
         1, home, accountrolecode=3, gendercode=2, familystatuscode=1, donotemail=True
     )
@@ -73,7 +73,7 @@ def keys(warehouse):
     landed["customer of a deleted quote"] = warehouse.contact(5)
     warehouse.vanish("sales", "quotes", warehouse.sells_to(landed["customer of a deleted quote"]))
     landed["delivered as a customer once"] = warehouse.contact(6, home)
-    warehouse.answered("CustomersV3", landed["delivered as a customer once"], PartyNumber="000000006")
+    warehouse.delivered("CustomersV3", landed["delivered as a customer once"], PartyNumber="000000006")
     landed["without company"] = warehouse.contact(7)
     landed["of another contact"] = warehouse.contact(8, landed["good"])
     landed["inactive"] = warehouse.contact(9, home, statecode=1, lastname="L" * 99)
@@ -86,15 +86,15 @@ def keys(warehouse):
     landed["of an inactive account that is a customer"] = warehouse.contact(
         14, warehouse.account(3, statecode=1)
     )
-    warehouse.answered("CustomersV3", guid("account", 3), PartyNumber="000000003")
+    warehouse.delivered("CustomersV3", guid("account", 3), PartyNumber="000000003")
     landed["of a held account"] = warehouse.contact(15, warehouse.account(4, name=None))
     landed["state not sent"] = warehouse.contact(
         16, home, address1_country="Germany", address1_stateorprovince="Bayern"
     )
-    landed["poisoned before it ever landed"] = guid("contact", 17)
-    landed["poisoned later"] = warehouse.contact(18, home)
-    for said in ("poisoned before it ever landed", "poisoned later"):
-        warehouse.quarantine("sales", "contacts", landed[said], "lastname")
+    landed["quarantined before it ever landed"] = guid("contact", 17)
+    landed["quarantined later"] = warehouse.contact(18, home)
+    for case_name in ("quarantined before it ever landed", "quarantined later"):
+        warehouse.quarantine("sales", "contacts", landed[case_name], "lastname")
     landed["without country"] = warehouse.contact(
         19, home, address1_country=None, address1_stateorprovince=None
     )
@@ -102,25 +102,25 @@ def keys(warehouse):
     return landed
 
 
-@pytest.mark.parametrize("said", rule_cases("contacts", HELD | HELD_PERSONS))
-def test_a_contact_person_is_held_alone(warehouse, keys, said):
-    key = keys["person", said]
+@pytest.mark.parametrize("case_name", rule_cases("contacts", HELD | HELD_PERSONS))
+def test_a_contact_person_is_held_alone(warehouse, keys, case_name):
+    key = keys["person", case_name]
 
-    assert warehouse.violations("contacts", key) == {(HELD | HELD_PERSONS)[said][1]: "block"}
+    assert warehouse.violations("contacts", key) == {(HELD | HELD_PERSONS)[case_name][1]: "block"}
     assert warehouse.documents(key) == {}
 
 
-@pytest.mark.parametrize("said", rule_cases("contacts", HELD | HELD_CUSTOMERS))
-def test_a_contact_that_is_a_customer_is_held_alone(warehouse, keys, said):
-    key = keys["customer", said]
+@pytest.mark.parametrize("case_name", rule_cases("contacts", HELD | HELD_CUSTOMERS))
+def test_a_contact_that_is_a_customer_is_held_alone(warehouse, keys, case_name):
+    key = keys["customer", case_name]
 
-    assert warehouse.violations("contacts", key) == {(HELD | HELD_CUSTOMERS)[said][1]: "block"}
+    assert warehouse.violations("contacts", key) == {(HELD | HELD_CUSTOMERS)[case_name][1]: "block"}
     assert warehouse.documents(key) == {}
 
 
-@pytest.mark.parametrize("said", SENT)
-def test_a_contact_is_sent(warehouse, keys, said):
-    person, customer = keys["person", said], keys["customer", said]
+@pytest.mark.parametrize("case_name", SENT)
+def test_a_contact_is_sent(warehouse, keys, case_name):
+    person, customer = keys["person", case_name], keys["customer", case_name]
 
     assert warehouse.violations("contacts", person) == {}
     assert warehouse.violations("contacts", customer) == {}
@@ -129,7 +129,7 @@ def test_a_contact_is_sent(warehouse, keys, said):
 
 
 @pytest.mark.parametrize(
-    "said",
+    "case_name",
     [
         "good customer",
         "customer of an order",
@@ -138,30 +138,30 @@ def test_a_contact_is_sent(warehouse, keys, said):
         "delivered as a customer once",
     ],
 )
-def test_a_contact_that_was_ever_sold_to_is_a_customer_for_ever(warehouse, keys, said):
-    assert warehouse.documents(keys[said]) == {CUSTOMERS: (keys[said], "upsert")}
+def test_a_contact_that_was_ever_sold_to_is_a_customer_for_ever(warehouse, keys, case_name):
+    assert warehouse.documents(keys[case_name]) == {CUSTOMERS: (keys[case_name], "upsert")}
 
 
 @pytest.mark.rule("contacts", "contact_without_account")
-@pytest.mark.parametrize("said", ["without company", "of another contact"])
-def test_a_contact_of_no_account_that_nothing_was_sold_to_is_left_out_by_name(warehouse, keys, said):
-    assert warehouse.violations("contacts", keys[said]) == {"contact_without_account": "exclude"}
-    assert warehouse.documents(keys[said]) == {PERSONS: (keys[said], "absent")}
+@pytest.mark.parametrize("case_name", ["without company", "of another contact"])
+def test_a_contact_of_no_account_that_nothing_was_sold_to_is_excluded(warehouse, keys, case_name):
+    assert warehouse.violations("contacts", keys[case_name]) == {"contact_without_account": "exclude"}
+    assert warehouse.documents(keys[case_name]) == {PERSONS: (keys[case_name], "absent")}
 
 
 @pytest.mark.rule("contacts", "contact_inactive")
 @pytest.mark.rule("contacts", "contact_deleted")
 @pytest.mark.parametrize(
-    ("said", "rule"),
+    ("case_name", "rule"),
     [("inactive", "contact_inactive"), ("deleted", "contact_deleted"), ("merged", "contact_inactive"),
      ("inactive customer", "contact_inactive")],
 )  # fmt: skip
 def test_a_contact_that_is_inactive_deleted_or_merged_is_left_out_and_its_contact_person_becomes_inactive(
-    warehouse, keys, said, rule
+    warehouse, keys, case_name, rule
 ):
-    assert warehouse.violations("contacts", keys[said]) == {rule: "exclude"}
-    assert warehouse.documents(keys[said]) == {PERSONS: (keys[said], "absent")}
-    assert warehouse.envelope(PERSONS, keys[said])["body"] == {}
+    assert warehouse.violations("contacts", keys[case_name]) == {rule: "exclude"}
+    assert warehouse.documents(keys[case_name]) == {PERSONS: (keys[case_name], "absent")}
+    assert warehouse.envelope(PERSONS, keys[case_name])["body"] == {}
 
 
 @pytest.mark.rule("contacts", "account_left_out")
@@ -198,9 +198,9 @@ def test_a_state_of_a_country_without_states_in_the_map_is_left_out_with_a_warni
 
 @pytest.mark.rule("contacts", "payload_unreadable")
 def test_a_payload_that_nothing_can_read_is_held_by_its_key(warehouse, keys):
-    for said in ("poisoned before it ever landed", "poisoned later"):
-        assert warehouse.violations("contacts", keys[said]) == {"payload_unreadable": "block"}
-        assert warehouse.documents(keys[said]) == {}
+    for case_name in ("quarantined before it ever landed", "quarantined later"):
+        assert warehouse.violations("contacts", keys[case_name]) == {"payload_unreadable": "block"}
+        assert warehouse.documents(keys[case_name]) == {}
 
 
 def test_a_contact_without_country_gets_the_one_of_the_templates(warehouse, keys):
@@ -222,7 +222,7 @@ def test_a_violation_names_the_field_and_the_value_and_never_a_persons_name(ware
 def test_every_contact_is_sent_held_or_left_out(warehouse, keys):
     fates = warehouse.rows(
         """
-        with said as (
+        with envelopes as (
             select document, operation from outbound.outbound_finops__contact_persons
             union all select document, operation from outbound.outbound_finops__contact_customers
         ),
@@ -235,7 +235,7 @@ def test_every_contact_is_sent_held_or_left_out(warehouse, keys):
         )
         select
             coalesce(is_held, false) as held, coalesce(is_excluded, false) as excluded,
-            array(select operation from said where document = source_key) as operations, count(*)
+            array(select operation from envelopes where document = source_key) as operations, count(*)
         from (select source_key from canonical.canonical_contacts union select source_key from broken) as driving
         left join broken using (source_key)
         group by 1, 2, 3

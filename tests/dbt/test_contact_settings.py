@@ -336,7 +336,9 @@ class TestOnHold:
 
         held = fresh_warehouse.envelope(CUSTOMERS, key)
         assert held["operation"] == "deactivate"
-        assert held["body"] == active["body"] | {"OnHoldStatus": "All"}
+        assert active["body"]["guard:OnHoldStatus"] == {"value": "No", "over": []}
+        assert held["body"] == active["body"] | {"guard:OnHoldStatus": {"value": "All", "over": ["No"]}}
+        assert "OnHoldStatus" not in active["body"]
         assert fresh_warehouse.violations("contacts", key) == {}
         fresh_warehouse.contact(1, new_number="C-1")
         self.build(fresh_warehouse)
@@ -351,7 +353,8 @@ class TestOnHold:
         self.build(fresh_warehouse)
 
         assert fresh_warehouse.envelope(CUSTOMERS, inactive) is None
-        assert fresh_warehouse.envelope(CUSTOMERS, active)["body"]["OnHoldStatus"] == "Invoice"
+        guard = fresh_warehouse.envelope(CUSTOMERS, active)["body"]["guard:OnHoldStatus"]
+        assert guard == {"value": "No", "over": []}  # over nothing but what we wrote ourselves
         assert fresh_warehouse.violations("contacts", foreign) == {"customer_on_hold": "block"}
 
 
@@ -364,8 +367,8 @@ class TestSimilar:
         key, pair = person(fresh_warehouse, 1, 1, **alike)
         elsewhere, _ = person(fresh_warehouse, 2, 2, **alike)
         other, _ = person(fresh_warehouse, 3, 1, firstname="Ann", lastname="O'Neill")
-        fresh_warehouse.answered("CustomersV3", guid("account", 1), PartyNumber="P1")
-        fresh_warehouse.answered("CustomersV3", guid("account", 2), PartyNumber="P2")
+        fresh_warehouse.delivered("CustomersV3", guid("account", 1), PartyNumber="P1")
+        fresh_warehouse.delivered("CustomersV3", guid("account", 2), PartyNumber="P2")
         for party, ours in (("P8", "No"), ("P9", "Yes")):
             row = {"dataAreaId": "usmf", "ContactPersonPartyNumber": party, "AssociatedPartyNumber": "P1"}
             named = {
@@ -378,10 +381,10 @@ class TestSimilar:
         fresh_warehouse.build("contacts")
 
         assert fresh_warehouse.violations("contacts", key) == {"contact_similar": "warn"}
-        said = fresh_warehouse.one(
+        party_number = fresh_warehouse.one(
             "select value from validation.violations_contacts where source_key = %s", key
         )
-        assert said == "P8"
+        assert party_number == "P8"
         assert fresh_warehouse.envelope(PERSONS, pair) is not None
         assert fresh_warehouse.violations("contacts", elsewhere) == {}
         assert fresh_warehouse.violations("contacts", other) == {}

@@ -1,21 +1,21 @@
-"""What preflight tells: every value that has no map or is missing in the target, with what waits for it."""
+"""The preflight report: every value that is not mapped or is missing in the target, with the records that wait for it."""
 
 import json
 
 import psycopg2
 
-from prospect_to_cash.reporting import coverage
+from prospect_to_cash.report import missing_values
 
 
 def look(warehouse, *flows):
     connection = psycopg2.connect(warehouse.url)
     try:
-        return coverage.missing(connection, flows)
+        return missing_values.missing(connection, flows)
     finally:
         connection.close()
 
 
-def test_each_missing_value_is_told_once_with_its_records_companies_and_remedy(fresh_warehouse):
+def test_each_missing_value_is_reported_once_with_its_records_companies_and_remedy(fresh_warehouse):
     fresh_warehouse.account(1, address1_country="Ruritania", address1_stateorprovince=None)
     fresh_warehouse.account(2, address1_country="ruritania", address2_country="Ruritania")
     fresh_warehouse.account(3, address1_country="Grand Fenwick", address1_stateorprovince=None)
@@ -53,32 +53,33 @@ def test_units_currencies_price_lists_and_own_fields_are_told_apart(fresh_wareho
         ("unit", "bbl", ("SalesUnitSymbol",), 5),
     ]
     assert found[3].sentence.startswith('P-0 is sold by "bbl"')
-    assert "unit group in Sales. Also P-1, P-2 and 2 more." in coverage.as_text(found, ["products"])
+    assert "unit group in Sales. Also P-1, P-2 and 2 more." in missing_values.as_text(found, ["products"])
 
 
-def test_text_and_json_say_what_waits_and_what_was_not_looked_at(fresh_warehouse):
+def test_text_and_json_contain_what_waits_and_what_was_not_checked(fresh_warehouse):
     fresh_warehouse.account(1, _transactioncurrencyid_value=None)
     fresh_warehouse.account(2, address1_country="Germany", address1_stateorprovince="Bayern")
     fresh_warehouse.build("accounts")
     found = look(fresh_warehouse, "accounts", "products")
 
-    said = coverage.as_text(found, ["accounts", "products", "quotes"], ["quotes"])
+    text = missing_values.as_text(found, ["accounts", "products", "quotes"], ["quotes"])
 
-    assert said.splitlines() == [
+    assert text.splitlines() == [
         "accounts",
         "  currency  (blank) in usmf   1 record waits",
         "      A-0001 has no currency.",
         "      What to do: Choose a currency on the account, or set var default_currency.",
         '  state     "Bayern" in usmf  1 record goes without',
-        '      A-0002 has state "Bayern" (address1_stateorprovince); for its country no states are mapped, so it goes without.',
+        '      A-0002 has state "Bayern" (address1_stateorprovince), which is not sent: '
+        "the state map has no states for its country.",
         "      What to do: Add the states of that country to seed state if Finance and Operations has them.",
         "",
         "products",
         "  nothing is missing",
         "",
         "quotes",
-        "  could not be looked at: its dry run failed, as said above",
+        "  could not be checked: its dry run failed, see above",
     ]
-    told = json.loads(coverage.as_json(found, ["quotes"]))
-    assert told["not_looked_at"] == ["quotes"]
-    assert [one["kind"] for one in told["missing"]] == ["currency", "state"]
+    report = json.loads(missing_values.as_json(found, ["quotes"]))
+    assert report["not_looked_at"] == ["quotes"]
+    assert [one["kind"] for one in report["missing"]] == ["currency", "state"]

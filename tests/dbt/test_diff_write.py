@@ -6,9 +6,12 @@ import pytest
 
 from tests.dbt.warehouse import CHF, SEK, guid
 
+FLOWS = ("accounts", "contacts", "products", "quotes")
 RELATIONS = (
     "staging.stg_sales__accounts",
     "staging.stg_finops__customers_v3",
+    "canonical.canonical_account_numbers",
+    "canonical.canonical_account_addresses",
     "canonical.canonical_accounts",
     "validation.violations_accounts",
     "outbound.outbound_sales__account_numbers",
@@ -20,8 +23,10 @@ def writers(warehouse) -> dict[str, dict[str, str]]:
     """{relation: {row: the transaction that wrote it}}."""
     return {
         relation: {
-            row["said"]: row["writer"]
-            for row in warehouse.rows(f"select t::text as said, t.xmin::text as writer from {relation} as t")
+            row["content"]: row["writer"]
+            for row in warehouse.rows(
+                f"select t::text as content, t.xmin::text as writer from {relation} as t"
+            )
         }
         for relation in RELATIONS
     }
@@ -137,6 +142,23 @@ def test_a_contract_that_changed_is_built_anew_by_itself(built):
     assert built.envelope("finops__accounts", guid("account", 3))["body"]["SalesMemo"] == "Met at a fair"
 
 
+def test_no_relation_is_built_anew_when_its_contract_has_not_changed(fresh_warehouse):
+    """By the relation's id, which a build anew changes; of all flows, so in every type that a contract has."""
+    relations = """
+        select oid::regclass::text as name, oid from pg_class
+        where relkind = 'r' and relnamespace::regnamespace::text in ('canonical', 'validation', 'outbound')
+    """
+    for flow in FLOWS:
+        fresh_warehouse.build(flow)
+    before = fresh_warehouse.rows(relations)
+
+    for flow in FLOWS:
+        fresh_warehouse.build(flow)
+
+    assert len(before) > 20
+    assert sorted(map(str, fresh_warehouse.rows(relations))) == sorted(map(str, before))
+
+
 def test_after_random_changes_a_narrowed_build_ends_where_a_full_one_does(built):
     random.seed(7)
     for _ in range(4):
@@ -154,10 +176,12 @@ def test_after_random_changes_a_narrowed_build_ends_where_a_full_one_does(built)
 
 def change(warehouse, n: int) -> None:
     what = random.choice(
-        ("rename", "break", "number", "delete", "currency", "customer", "poison", "reference")
+        ("rename", "move", "break", "number", "delete", "currency", "customer", "quarantine", "reference")
     )
     if what == "rename":
         warehouse.account(n, name=f"Renamed {random.random()}")
+    elif what == "move":
+        warehouse.account(n, address1_city=f"Town {random.random()}", address2_city="Reno")
     elif what == "break":
         warehouse.account(n, address1_country="Ruritania", creditlimit="12x")
     elif what == "number":
@@ -169,7 +193,7 @@ def change(warehouse, n: int) -> None:
     elif what == "customer":
         customer = {"dataAreaId": "usmf", "CustomerAccount": f"a-{n:04}", "IsExternallyMaintained": "Yes"}
         warehouse.land("finops", "CustomersV3", customer)
-    elif what == "poison":
+    elif what == "quarantine":
         warehouse.account(n)
         warehouse.run("delete from raw.quarantine where key = %s", guid("account", n))
         warehouse.quarantine("sales", "accounts", guid("account", n), "name")
@@ -188,6 +212,18 @@ def test_a_body_that_did_not_change_is_not_computed_again_and_stands(built):
 
     assert "Mark" not in built.envelope("finops__accounts", guid("account", 3))["body"]
     assert "Mark" in built.envelope("finops__accounts", guid("account", 4))["body"]
+
+
+def test_a_body_is_computed_again_if_only_its_address_changed(built):
+    cut = built.cut()
+    built.account(3, address1_city="Sparks")
+
+    built.build("accounts", scope="changed", cut_from=cut)
+
+    assert (
+        built.envelope("finops__accounts", guid("account", 3))["body"]["block:address"]["AddressCity"]
+        == "Sparks"
+    )
 
 
 def test_a_row_whose_requirement_changed_keeps_its_body(built):

@@ -8,9 +8,9 @@ import time
 import pytest
 import yaml
 
-from prospect_to_cash import dbt_build
-from prospect_to_cash.dbt_overrides import described
 from prospect_to_cash.errors import Misconfigured
+from prospect_to_cash.installation import project
+from prospect_to_cash.installation.overrides import described
 from tests.dbt.warehouse import DBT_PROJECT, Warehouse
 
 
@@ -33,7 +33,7 @@ def put(folder, name, text):
 
 
 def seed(name):
-    (path,) = (dbt_build.dbt_project() / "seeds").rglob(f"{name}.csv")
+    (path,) = (project.dbt_project() / "seeds").rglob(f"{name}.csv")
     with path.open(encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
@@ -42,31 +42,31 @@ def test_without_overrides_the_shipped_project_is_used_and_nothing_copied(tmp_pa
     monkeypatch.delenv("P2C_OVERRIDES", raising=False)
     monkeypatch.setenv("P2C_DBT_HOME", str(tmp_path / "home"))
 
-    assert dbt_build.dbt_project() == DBT_PROJECT
+    assert project.dbt_project() == DBT_PROJECT
     assert not (tmp_path / "home").exists()
 
 
 def test_a_project_is_assembled_once_per_content(overrides, tmp_path):
     put(overrides, "vars.yml", "customer_group_id: '30'\n")
-    first = dbt_build.dbt_project()
+    first = project.dbt_project()
 
-    assert dbt_build.dbt_project() == first
+    assert project.dbt_project() == first
     model = put(overrides, "models/canonical/own_model.sql", "select 1 as one")
-    second = dbt_build.dbt_project()
+    second = project.dbt_project()
     assert second != first
     assert (second / "models/canonical/own_model.sql").read_text() == "select 1 as one"
     assert not (first / "models/canonical/own_model.sql").exists()
     model.unlink()
-    assert dbt_build.dbt_project() == first
+    assert project.dbt_project() == first
     assert sorted(p.name for p in (tmp_path / "home/projects").iterdir()) == sorted([first.name, second.name])
 
 
 def test_a_project_that_nobody_looked_at_for_a_day_is_forgotten(overrides):
-    first = dbt_build.dbt_project()
+    first = project.dbt_project()
     os.utime(first, (0, time.time() - 100_000))
 
     put(overrides, "macros/own.sql", "{% macro own() %}{% endmacro %}")
-    dbt_build.dbt_project()
+    project.dbt_project()
 
     assert not first.exists()
 
@@ -75,9 +75,13 @@ def test_vars_come_over_the_preset_and_under_those_of_the_environment(overrides,
     put(overrides, "vars.yml", "customer_group_id: '30'\nsite_id: '5'\n")
     monkeypatch.setenv("P2C_DBT_VARS", '{"site_id": "6"}')
 
-    said = dbt_build.installation_vars()
+    variables = project.installation_vars()
 
-    assert (said["customer_group_id"], said["site_id"], said["warehouse_id"]) == ("30", "6", "13")
+    assert (variables["customer_group_id"], variables["site_id"], variables["warehouse_id"]) == (
+        "30",
+        "6",
+        "13",
+    )
 
 
 def test_rows_are_added_to_a_seed_or_take_the_place_of_those_with_the_same_key(overrides):
@@ -106,13 +110,13 @@ def test_a_seed_and_a_model_of_the_same_name_replace_ours_in_its_place(overrides
     put(overrides, "models/canonical_products.sql", "select 1 as one")
     put(overrides, "models/canonical_products.yaml", "version: 2\n")
 
-    project = dbt_build.dbt_project()
+    assembled = project.dbt_project()
 
     assert [row["sales_unit"] for row in seed("unit")] == ["Box"]
-    assert (project / "models/canonical/canonical_products.sql").read_text() == "select 1 as one"
-    assert (project / "models/canonical/canonical_products.yml").read_text() == "version: 2\n"
-    assert len(list(project.rglob("canonical_products.*"))) == 2
-    assert (project / "dbt_project.yml").read_bytes() == (DBT_PROJECT / "dbt_project.yml").read_bytes()
+    assert (assembled / "models/canonical/canonical_products.sql").read_text() == "select 1 as one"
+    assert (assembled / "models/canonical/canonical_products.yml").read_text() == "version: 2\n"
+    assert len(list(assembled.rglob("canonical_products.*"))) == 2
+    assert (assembled / "dbt_project.yml").read_bytes() == (DBT_PROJECT / "dbt_project.yml").read_bytes()
 
 
 def test_the_log_says_what_is_replaced_added_and_brought(overrides):
@@ -129,18 +133,22 @@ def test_the_log_says_what_is_replaced_added_and_brought(overrides):
 @pytest.mark.parametrize(
     ("name", "text", "sentence"),
     [
-        ("vars.yml", "- a\n", "P2C_OVERRIDES: vars.yml is no mapping of dbt vars"),
+        ("vars.yml", "- a\n", "P2C_OVERRIDES: vars.yml is not a mapping of dbt vars"),
         ("vars.yml", "a: [\n", "P2C_OVERRIDES: vars.yml is not YAML"),
         ("vars.yml", "custmer_group_id: '1'\n", "vars.yml sets var 'custmer_group_id', which nothing reads"),
-        ("dbt_project.yml", "", "P2C_OVERRIDES: dbt_project.yml means nothing here"),
-        ("model/x.sql", "", "P2C_OVERRIDES: model/x.sql means nothing here"),
+        ("dbt_project.yml", "", "P2C_OVERRIDES: dbt_project.yml is not an override"),
+        ("model/x.sql", "", "P2C_OVERRIDES: model/x.sql is not an override"),
         (
             "models/x.py",
             "",
-            "P2C_OVERRIDES: models/x.py means nothing here: models takes files that end with",
+            "P2C_OVERRIDES: models/x.py is not an override: models takes files that end with",
         ),
-        ("seeds/contry+.csv", "sales_text\n", "adds rows to seed contry, which there is not"),
-        ("seeds/country+.csv", "sales_text,iso3\nx,DEU\n", "has column 'iso3', which seed country has not"),
+        ("seeds/contry+.csv", "sales_text\n", "adds rows to seed contry, which does not exist"),
+        (
+            "seeds/country+.csv",
+            "sales_text,iso3\nx,DEU\n",
+            "has column 'iso3', which seed country does not have",
+        ),
         ("seeds/country+.csv", "iso2\nDE\n", "needs column sales_text"),
         ("seeds/country+.csv", "sales_text,iso2\nx,DE,1\n", "more values than columns"),
         ("seeds/country+.csv", "", "is empty: its first line names the columns"),
@@ -151,11 +159,11 @@ def test_the_log_says_what_is_replaced_added_and_brought(overrides):
 def test_a_mistake_is_one_sentence_that_names_the_file(overrides, name, text, sentence):
     put(overrides, name, text)
 
-    with pytest.raises(Misconfigured) as said:
-        dbt_build.installation_vars()
+    with pytest.raises(Misconfigured) as error:
+        project.installation_vars()
 
-    assert sentence in str(said.value)
-    assert str(said.value).endswith(".")
+    assert sentence in str(error.value)
+    assert str(error.value).endswith(".")
 
 
 def test_two_files_of_one_name_are_refused(overrides):
@@ -163,41 +171,41 @@ def test_two_files_of_one_name_are_refused(overrides):
     put(overrides, "seeds/b/country.csv", "sales_text,iso2\n")
 
     with pytest.raises(Misconfigured, match="have the same name; keep one of them"):
-        dbt_build.dbt_project()
+        project.dbt_project()
 
 
 def test_a_folder_that_there_is_not_is_named(tmp_path, monkeypatch):
     monkeypatch.setenv("P2C_OVERRIDES", str(tmp_path / "nowhere"))
 
-    with pytest.raises(Misconfigured, match="nowhere, which is no folder"):
-        dbt_build.dbt_project()
+    with pytest.raises(Misconfigured, match="nowhere, which is not a folder"):
+        project.dbt_project()
 
 
 def test_a_var_of_the_environment_that_nothing_reads_is_refused(monkeypatch):
     monkeypatch.setenv("P2C_DBT_VARS", '{"sight_id": "5"}')
 
     with pytest.raises(Misconfigured, match="P2C_DBT_VARS sets var 'sight_id', which nothing reads"):
-        dbt_build.installation_vars()
+        project.installation_vars()
 
 
 def test_a_var_of_an_own_model_may_be_set(overrides):
     put(overrides, "models/canonical/own.sql", "select '{{ var(\"own_var\") }}' as one")
     put(overrides, "vars.yml", "own_var: x\n")
 
-    assert dbt_build.installation_vars()["own_var"] == "x"
+    assert project.installation_vars()["own_var"] == "x"
 
 
 def test_an_own_model_and_own_rows_are_built_in_place_of_ours(overrides, fresh_warehouse, tmp_path):
     """One model of ours replaced, one row added to a map; everything else stays ours."""
     ours = (DBT_PROJECT / "models/canonical/canonical_accounts.sql").read_text(encoding="utf-8")
-    assert ours.count("        located.memo,\n") == 1
-    mine = ours.replace("        located.memo,\n", "        upper(located.memo) as memo,\n")
+    assert ours.count("    placed.memo,\n") == 1
+    mine = ours.replace("    placed.memo,\n", "    upper(placed.memo) as memo,\n")
     put(overrides, "models/canonical_accounts.sql", mine)
     put(overrides, "seeds/country+.csv", "sales_text,iso2\nruritania,DE\n")
     fresh_warehouse.account(
         1, description="call first", address1_country="Ruritania", address1_stateorprovince=None
     )
-    assembled = Warehouse(fresh_warehouse.url, tmp_path / "dbt", dbt_build.dbt_project())
+    assembled = Warehouse(fresh_warehouse.url, tmp_path / "dbt", project.dbt_project())
     try:
         with assembled:
             assembled.seed()
@@ -214,7 +222,7 @@ def test_a_contract_that_an_own_model_does_not_keep_stops_the_build_with_its_nam
     overrides, fresh_warehouse, tmp_path
 ):
     put(overrides, "models/canonical_accounts.sql", "select 'a' as source_key")
-    with Warehouse(fresh_warehouse.url, tmp_path / "dbt", dbt_build.dbt_project()) as assembled:
+    with Warehouse(fresh_warehouse.url, tmp_path / "dbt", project.dbt_project()) as assembled:
         answer = assembled.build("accounts", expect=False)
 
     assert "canonical_accounts" in json.dumps(assembled.failures(answer))
@@ -226,7 +234,7 @@ def test_the_worked_example_of_the_docs_is_taken(overrides):
     shown = text.split("```yaml\n")[1].split("```")[0]
     put(overrides, "vars.yml", shown)
 
-    said = dbt_build.installation_vars()["own_fields"]
+    own_fields = project.installation_vars()["own_fields"]
 
-    assert said == yaml.safe_load(shown)["own_fields"]
-    assert said["accounts"][0]["target"] == "CustClassificationId"
+    assert own_fields == yaml.safe_load(shown)["own_fields"]
+    assert own_fields["accounts"][0]["target"] == "CustClassificationId"

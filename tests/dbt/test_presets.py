@@ -23,8 +23,8 @@ def test_both_presets_name_the_same_vars():
 @pytest.mark.parametrize("name", sorted(set().union(*PRESETS.values())))
 def test_a_var_of_a_preset_is_declared_and_of_the_same_kind(name):
     assert name in DECLARED
-    for said in PRESETS.values():
-        assert type(said[name]) is type(DECLARED[name])
+    for preset in PRESETS.values():
+        assert type(preset[name]) is type(DECLARED[name])
 
 
 def test_without_a_preset_the_project_stands_as_in_2017():

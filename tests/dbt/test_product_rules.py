@@ -41,10 +41,10 @@ IN_SALES = {
 def keys(warehouse):
     """{what the product is like: its key}, after one build of them all."""
     landed = {}
-    for n, (said, (fields, _)) in enumerate(HELD.items(), 100):
-        landed[said] = warehouse.product(f"P-{n}", **fields)
-    for n, (said, (fields, _)) in enumerate(IN_SALES.items(), 200):
-        landed[said] = warehouse.product(f"P-{n}")
+    for n, (case_name, (fields, _)) in enumerate(HELD.items(), 100):
+        landed[case_name] = warehouse.product(f"P-{n}", **fields)
+    for n, (case_name, (fields, _)) in enumerate(IN_SALES.items(), 200):
+        landed[case_name] = warehouse.product(f"P-{n}")
         warehouse.sales_product(n, f"P-{n}", **fields)
     landed["good"] = warehouse.product("P-1")
     landed["service"] = warehouse.product("S-1", ProductType="Service", SalesUnitDecimalPrecision=2)
@@ -58,8 +58,8 @@ def keys(warehouse):
     warehouse.sales_product(6, "P-6", statecode=0)
     landed["active in Sales"] = warehouse.product("P-7")
     warehouse.sales_product(7, "p-7", statecode=0)
-    landed["poisoned"] = '["usmf", "P-8"]'
-    warehouse.quarantine("finops", "SellableReleasedProducts", landed["poisoned"], "ProductName")
+    landed["quarantined"] = '["usmf", "P-8"]'
+    warehouse.quarantine("finops", "SellableReleasedProducts", landed["quarantined"], "ProductName")
     landed["priced by percentage"] = warehouse.product("P-9")
     warehouse.sales_product(9, "P-9")
     item = {
@@ -76,13 +76,13 @@ def keys(warehouse):
     return landed
 
 
-@pytest.mark.parametrize("said", rule_cases("products", HELD | IN_SALES))
-def test_a_product_is_held_alone(warehouse, keys, said):
-    rule = (HELD | IN_SALES)[said][1]
+@pytest.mark.parametrize("case_name", rule_cases("products", HELD | IN_SALES))
+def test_a_product_is_held_alone(warehouse, keys, case_name):
+    rule = (HELD | IN_SALES)[case_name][1]
 
-    assert warehouse.violations("products", keys[said]) == {rule: "block"}
+    assert warehouse.violations("products", keys[case_name]) == {rule: "block"}
     for write in ("products", "product_prices", "product_price_lists", "product_states"):
-        assert warehouse.envelope(f"sales__{write}", keys[said]) is None
+        assert warehouse.envelope(f"sales__{write}", keys[case_name]) is None
 
 
 def test_a_good_product_goes_in_four_steps_each_waiting_for_the_one_before(warehouse, keys):
@@ -181,7 +181,7 @@ def test_a_product_that_is_active_already_is_not_activated(warehouse, keys):
 
 @pytest.mark.rule("products", "payload_unreadable")
 def test_a_payload_that_nothing_can_read_is_held_by_its_key(warehouse, keys):
-    assert warehouse.violations("products", keys["poisoned"]) == {"payload_unreadable": "block"}
+    assert warehouse.violations("products", keys["quarantined"]) == {"payload_unreadable": "block"}
 
 
 @pytest.mark.rule("products", "price_method_replaced")

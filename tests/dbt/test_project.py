@@ -1,4 +1,4 @@
-"""The project itself: who reads whom, the rule catalogue, the envelope, and that its own unit tests pass."""
+"""The project itself: which layer reads which, the rule catalogue, the envelope, and its own unit tests."""
 
 import csv
 import json
@@ -7,13 +7,14 @@ import re
 import pytest
 import yaml
 
+from d365_sandbox.schemas import read_finops, read_sales
 from prospect_to_cash.flow_card import source_columns
 from tests.dbt.warehouse import DBT_PROJECT, ROOT
 
 LAYERS = {
     "staging": {"source"},
     "canonical": {"staging", "seeds", "canonical"},
-    "validation": {"canonical", "staging", "seeds", "source"},
+    "validation": {"canonical", "validation", "staging", "seeds", "source"},
     "outbound": {"canonical", "validation", "outbound"},
 }
 CARDS = {
@@ -24,8 +25,8 @@ RULES = list(csv.DictReader((DBT_PROJECT / "seeds" / "rules.csv").open(encoding=
 
 
 @pytest.fixture(scope="module")
-def manifest(only_warehouse):
-    return only_warehouse.parsed().to_dict()
+def manifest(session_warehouse):
+    return session_warehouse.parsed().to_dict()
 
 
 @pytest.fixture(scope="module")
@@ -44,9 +45,21 @@ def words() -> set[str]:
     return found
 
 
-def emitted(flow: str) -> set[str]:
-    """Rules that a violations model can put into a row, and reasons for which a canonical model locks a record."""
-    text = (DBT_PROJECT / "models" / "validation" / f"violations_{flow}.sql").read_text(encoding="utf-8")
+@pytest.fixture(scope="module")
+def compiled(session_warehouse):
+    """{model: its SQL}, with its macros, and every part that a var switches on."""
+    everything = {
+        "send_county": True, "send_party_number": True, "account_deactivation": "on_hold", "quote_close": "delete",
+        "contact_customer_deactivation": "on_hold", "contact_site_id": "1", "contact_warehouse_id": "1",
+    }  # fmt: skip
+    answer = session_warehouse.compile(**everything)
+    return {one.node.name: one.node.compiled_code for one in answer.result.results}
+
+
+def emitted(compiled: dict[str, str], flow: str) -> set[str]:
+    """Rules that the validation models of a flow can put into a row, and reasons for which a canonical model locks a record."""
+    models = (DBT_PROJECT / "models" / "validation" / flow).glob("*.sql")
+    text = "\n".join(compiled[path.stem] for path in models)
     catalogue = {row["rule"] for row in RULES}
     named = {word for word in re.findall(r"'([a-z]+(?:_[a-z]+)+)'", text) if word in catalogue}
     branches = set(
@@ -54,8 +67,9 @@ def emitted(flow: str) -> set[str]:
             r"(?:then|else|select)\s*'([a-z]+_[a-z_]+)'(?:,| as broken_rule|\s+when|\s+else|\s+end)", text
         )
     )
-    canonical = (DBT_PROJECT / "models" / "canonical" / f"canonical_{flow}.sql").read_text(encoding="utf-8")
-    for case in re.findall(r"\bcase\b((?:(?!\bcase\b).)*?)\bend as locked\b", canonical, re.S):
+    for case in re.findall(
+        r"\bcase\b((?:(?!\bcase\b).)*?)\bend as locked\b", compiled[f"canonical_{flow}"], re.S
+    ):
         branches |= set(re.findall(r"(?:then|else) '([a-z_]+)'", case))
     return named | (branches - words())
 
@@ -77,14 +91,14 @@ def test_validation_reads_no_raw_table_but_the_quarantine(models):
     assert sources == {"source.prospect_to_cash.landing.quarantine"}
 
 
-def test_every_rule_that_is_emitted_is_in_the_catalogue_and_the_reverse():
+def test_every_rule_that_is_emitted_is_in_the_catalogue_and_the_reverse(compiled):
     assert {row["flow"] for row in RULES} == {*CARDS, "*"}
     for flow in CARDS:
-        assert emitted(flow) == {row["rule"] for row in RULES if row["flow"] == flow}
+        assert emitted(compiled, flow) == {row["rule"] for row in RULES if row["flow"] == flow}
 
 
 def test_the_rules_that_only_the_plan_can_see_are_in_the_catalogue_for_every_flow():
-    plan = (ROOT / "plugins/prospect_to_cash/stores/plan_statements.py").read_text(encoding="utf-8")
+    plan = (ROOT / "plugins/prospect_to_cash/plan/plan_statements.py").read_text(encoding="utf-8")
 
     assert {row["rule"] for row in RULES if row["flow"] == "*"} == set(re.findall(r"then '(key_\w+)'", plan))
 
@@ -148,10 +162,9 @@ def test_staging_reads_exactly_the_columns_that_its_source_lists(manifest, model
 
 def fields_of(system: str, entity: str) -> set[str]:
     """Fields of an entity as published; a lookup is read as `_x_value`."""
-    path = ROOT / "sandbox" / "schemas" / system / f"{entity}.csv"
-    with path.open(encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    return {f"_{row['field']}_value" if row["type"].startswith("Lookup") else row["field"] for row in rows}
+    entities = read_sales() if system == "sales" else read_finops()
+    (fields,) = [found.fields for found in entities if entity in (found.set_name, found.type_name)]
+    return set(fields)
 
 
 SALES_ENTITIES = {
@@ -191,20 +204,20 @@ def test_every_field_that_is_asked_for_is_in_the_published_schema(manifest, syst
 @pytest.mark.parametrize(
     ("relation", "system", "entity", "least"),
     [
-        ("finops/outbound_finops__accounts", "finops", "CustomersV3", 25),
-        ("finops/outbound_finops__contact_persons", "finops", "CDSContactPersons", 25),
-        ("finops/outbound_finops__contact_customers", "finops", "CustomersV3", 22),
-        ("sales/outbound_sales__account_numbers", "sales", "account", 1),
-        ("sales/outbound_sales__products", "sales", "product", 11),
-        ("sales/outbound_sales__product_prices", "sales", "productpricelevel", 5),
-        ("sales/outbound_sales__product_price_lists", "sales", "product", 1),
-        ("sales/outbound_sales__product_states", "sales", "product", 2),
+        ("outbound_finops__accounts", "finops", "CustomersV3", 25),
+        ("outbound_finops__contact_persons", "finops", "CDSContactPersons", 25),
+        ("outbound_finops__contact_customers", "finops", "CustomersV3", 22),
+        ("outbound_sales__account_numbers", "sales", "account", 1),
+        ("outbound_sales__products", "sales", "product", 11),
+        ("outbound_sales__product_prices", "sales", "productpricelevel", 5),
+        ("outbound_sales__product_price_lists", "sales", "product", 1),
+        ("outbound_sales__product_states", "sales", "product", 2),
     ],
 )
-def test_every_field_that_is_sent_is_in_the_published_schema(relation, system, entity, least):
-    text = (DBT_PROJECT / "models" / "outbound" / f"{relation}.sql").read_text(encoding="utf-8")
+def test_every_field_that_is_sent_is_in_the_published_schema(compiled, relation, system, entity, least):
+    text = compiled[relation]
     (body,) = re.findall(r"\n {8}(?:jsonb_build_object\(|case).*?as body\n", text, re.S)
-    named = re.findall(r"(?:jsonb_build_object\(|,)\s*(?:{%.*?%}\s*)*'([A-Za-z0-9@._]+)',(?! *'\'')", body)
+    named = re.findall(r"(?:jsonb_build_object\(|,)\s*'([A-Za-z0-9@._]+)',(?! *'\'')", body)
     sent = {re.sub(r"^(\w+)@odata.bind$", r"_\1_value", name) for name in named}
 
     assert len(sent) >= least
@@ -216,8 +229,8 @@ def test_the_language_that_is_set_is_one_of_the_languages():
         row["language_id"] for row in csv.DictReader((DBT_PROJECT / "seeds/code_maps/language.csv").open())
     }
     for preset in ("templates_2017", "templates_direct"):
-        said = yaml.safe_load((DBT_PROJECT / "vars" / f"{preset}.yml").read_text(encoding="utf-8"))
-        assert said["language_id"] in languages
+        values = yaml.safe_load((DBT_PROJECT / "vars" / f"{preset}.yml").read_text(encoding="utf-8"))
+        assert values["language_id"] in languages
 
 
 def test_a_preset_sets_only_vars_that_the_project_has():

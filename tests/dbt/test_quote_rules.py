@@ -96,11 +96,11 @@ def keys(warehouse):
         "sales", "uoms", {"uomid": guid("unit", 77), "name": "Barrel", "_uomscheduleid_value": None}
     )
     landed = {}
-    for n, (said, (header, line, _)) in enumerate(HELD.items(), 100):
-        landed[said] = warehouse.quote(n, 0, **{"totallineitemamount": 21, **header})
+    for n, (case_name, (header, line, _)) in enumerate(HELD.items(), 100):
+        landed[case_name] = warehouse.quote(n, 0, **{"totallineitemamount": 21, **header})
         warehouse.quote_line(n, 1, **line)
-    for n, (said, (header, _)) in enumerate(EXCLUDED.items(), 200):
-        landed[said] = warehouse.quote(n, **header)
+    for n, (case_name, (header, _)) in enumerate(EXCLUDED.items(), 200):
+        landed[case_name] = warehouse.quote(n, **header)
     landed["good"] = warehouse.quote(1, 2)
     landed["won"] = warehouse.quote(2, statecode=2, statuscode=4)
     landed["without lines"] = warehouse.quote(3, 0)
@@ -139,9 +139,9 @@ def keys(warehouse):
     warehouse.quote_line(19, 1, lineitemnumber=4, sequencenumber=9)
     landed["other unit"] = warehouse.quote(20, 0, totallineitemamount=21)
     warehouse.quote_line(20, 1, _uomid_value=OTHER_EACH)
-    landed["poisoned"] = warehouse.quote(21)
+    landed["quarantined"] = warehouse.quote(21)
     warehouse.quarantine("sales", "quotes", guid("quote", 21), "name")
-    landed["poisoned line"] = warehouse.quote(22)
+    landed["quarantined line"] = warehouse.quote(22)
     warehouse.quarantine("sales", "quotedetails", guid("quote line 22", 1), "description")
     for n, status in enumerate(("Created", "Sent", "Confirmed", "Lost", "Cancelled", "Submitted"), 30):
         landed[f"quotation {status}"] = warehouse.quote(n)
@@ -198,17 +198,17 @@ def lines(warehouse, key: str) -> dict[int, dict]:
     return {row["target_key"]["LineCreationSequenceNumber"]: row for row in found}
 
 
-@pytest.mark.parametrize("said", rule_cases("quotes", HELD))
-def test_a_quote_is_held_as_a_whole_and_alone(warehouse, keys, said):
-    assert warehouse.violations("quotes", keys[said])[HELD[said][2]] == "block"
-    assert warehouse.envelope("finops__quotes", keys[said]) is None
-    assert lines(warehouse, keys[said]) == {}
+@pytest.mark.parametrize("case_name", rule_cases("quotes", HELD))
+def test_a_quote_is_held_as_a_whole_and_alone(warehouse, keys, case_name):
+    assert warehouse.violations("quotes", keys[case_name])[HELD[case_name][2]] == "block"
+    assert warehouse.envelope("finops__quotes", keys[case_name]) is None
+    assert lines(warehouse, keys[case_name]) == {}
 
 
-@pytest.mark.parametrize("said", rule_cases("quotes", EXCLUDED))
-def test_a_quote_is_left_out_by_name(warehouse, keys, said):
-    assert warehouse.violations("quotes", keys[said]) == {EXCLUDED[said][1]: "exclude"}
-    assert warehouse.envelope("finops__quotes", keys[said]) is None
+@pytest.mark.parametrize("case_name", rule_cases("quotes", EXCLUDED))
+def test_a_quote_is_excluded(warehouse, keys, case_name):
+    assert warehouse.violations("quotes", keys[case_name]) == {EXCLUDED[case_name][1]: "exclude"}
+    assert warehouse.envelope("finops__quotes", keys[case_name]) is None
 
 
 def test_a_good_quote_becomes_a_document_of_header_and_lines(warehouse, keys):
@@ -253,12 +253,12 @@ def test_a_quote_without_lines_is_held(warehouse, keys):
     assert warehouse.violations("quotes", keys["without lines"])["quote_without_lines"] == "block"
 
 
-@pytest.mark.parametrize("said", ["without a date", "of 1900"])
-def test_a_blank_delivery_date_gets_the_literal_default_of_the_2017_template(warehouse, keys, said):
-    body = warehouse.envelope("finops__quotes", keys[said])["body"]
+@pytest.mark.parametrize("case_name", ["without a date", "of 1900"])
+def test_a_blank_delivery_date_gets_the_literal_default_of_the_2017_template(warehouse, keys, case_name):
+    body = warehouse.envelope("finops__quotes", keys[case_name])["body"]
 
     assert body["RequestedShippingDate"] == "2020-01-01T12:00:00Z"
-    assert lines(warehouse, keys[said])[1]["body"]["RequestedShippingDate"] == "2020-01-01T12:00:00Z"
+    assert lines(warehouse, keys[case_name])[1]["body"]["RequestedShippingDate"] == "2020-01-01T12:00:00Z"
 
 
 @pytest.mark.rule("quotes", "quote_header_amounts")
@@ -300,7 +300,7 @@ def test_a_revision_that_was_deleted_again_leaves_the_older_one(warehouse, keys)
 
 
 @pytest.mark.rule("quotes", "quote_deleted")
-def test_a_deleted_quote_is_left_out_by_name(warehouse, keys):
+def test_a_deleted_quote_is_excluded(warehouse, keys):
     assert warehouse.violations("quotes", keys["deleted"]) == {"quote_deleted": "exclude"}
 
 
@@ -339,8 +339,8 @@ def test_a_unit_is_known_by_its_description_in_finance_and_operations(warehouse,
 
 @pytest.mark.rule("quotes", "payload_unreadable")
 def test_a_quote_with_unreadable_text_is_held_by_name(warehouse, keys):
-    assert warehouse.violations("quotes", keys["poisoned"]) == {"payload_unreadable": "block"}
-    assert warehouse.violations("quotes", keys["poisoned line"]) == {"payload_unreadable": "block"}
+    assert warehouse.violations("quotes", keys["quarantined"]) == {"payload_unreadable": "block"}
+    assert warehouse.violations("quotes", keys["quarantined line"]) == {"payload_unreadable": "block"}
 
 
 @pytest.mark.parametrize(

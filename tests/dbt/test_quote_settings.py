@@ -126,8 +126,8 @@ def test_the_quotation_of_a_lost_quote_may_be_deleted_while_it_is_only_created(q
 
     quotes.build("quotes", quote_close="delete")
 
-    said = quotes.envelope("finops__quotes", key)
-    assert (said and said["operation"]) == ("remove" if status == "Created" else None)
+    envelope = quotes.envelope("finops__quotes", key)
+    assert (envelope and envelope["operation"]) == ("remove" if status == "Created" else None)
 
 
 def test_a_sent_quotation_may_be_written_by_policy(quotes):

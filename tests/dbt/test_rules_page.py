@@ -56,7 +56,7 @@ def test_a_rule_stands_in_its_flows_table_with_its_tests():
     assert table[-1].endswith("| ruling 9 | none |")
 
 
-def test_tests_that_cannot_be_collected_are_said(tmp_path):
+def test_an_error_says_so_when_tests_cannot_be_collected(tmp_path):
     (tmp_path / "tests").mkdir()
 
     with pytest.raises(

@@ -3,8 +3,7 @@
 import pytest
 import yaml
 
-from sandbox.finops.entities import finops_entities
-from sandbox.sales.entities import sales_entities
+from d365_sandbox.schemas import read_finops, read_sales
 from tests.dbt.warehouse import DBT_PROJECT
 
 PRESETS = ("templates_2017", "templates_direct")
@@ -20,7 +19,8 @@ DRIVING = {
 
 def casted(warehouse, system: str, entity: str) -> list[str]:
     """Fields that are read of an entity and are neither text nor part of its key."""
-    described = (sales_entities() if system == "sales" else finops_entities())[entity].fields
+    entities = read_sales() if system == "sales" else read_finops()
+    (described,) = [found.fields for found in entities if found.set_name == entity]
     read = warehouse.reads[system, entity]
     return [
         name
@@ -48,12 +48,12 @@ def test_any_field_that_cannot_be_read_holds_its_record_alone(fresh_warehouse, p
 
     warehouse.build(flow, **preset, max_blocked_share=1.0)
 
-    told = {place: warehouse.violations(flow, key) for place, key in spoiled.items()}
-    assert len(told) > 2
-    assert {name for (_, name), rules in told.items() if "value_unreadable" not in rules} <= NO_VALUES
+    violations = {place: warehouse.violations(flow, key) for place, key in spoiled.items()}
+    assert len(violations) > 2
+    assert {name for (_, name), rules in violations.items() if "value_unreadable" not in rules} <= NO_VALUES
     lost = [
         place
-        for place, rules in told.items()
+        for place, rules in violations.items()
         if not rules and not warehouse.envelope(ENVELOPE[flow], spoiled[place])
     ]
     assert lost == []

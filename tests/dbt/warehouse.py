@@ -1,4 +1,4 @@
-"""Land records in the raw tables, build a flow with dbt in process, and look at what came out."""
+"""Land records in raw tables, build a flow with dbt in this process, and query the results."""
 
 import json
 import os
@@ -23,7 +23,7 @@ EACH, BOX, OTHER_EACH = (f"00000000-0000-4000-8000-0000000000f{n}" for n in rang
 
 
 def guid(kind: str, n: int) -> str:
-    """The id of a test's record, readable in a failure."""
+    """A fixed id for record ``n`` of a kind, readable in a failure."""
     return f"{uuid.uuid5(uuid.NAMESPACE_URL, kind)!s}"[:24] + f"{n:012}"
 
 
@@ -50,7 +50,7 @@ class Warehouse:
         self.connection.close()
 
     def empty(self) -> None:
-        """Only the reference data and the seeds are left."""
+        """Remove everything but the reference data and the seeds."""
         raw = [f"raw.{read.name}" for read in self.reads.values()]
         self.run(f"truncate {', '.join(dict.fromkeys(raw))}, raw.quarantine, sync.identity")
         built = self.rows(
@@ -64,7 +64,7 @@ class Warehouse:
         self.reference_data()
 
     def land(self, system: str, entity: str, *rows: dict) -> list[str]:
-        """Land rows as they would come over the wire; returns their keys."""
+        """Land rows as extract does; returns their keys."""
         read = self.reads[system, entity]
         keys = [self.key(read, row) for row in rows]
         with self.connection.cursor() as cursor:
@@ -91,7 +91,7 @@ class Warehouse:
         return values[0] if len(values) == 1 else json.dumps(values, ensure_ascii=False)
 
     def vanish(self, system: str, entity: str, key: str, absent_reads: int = 1) -> None:
-        """The record was not there any more, in so many complete reads."""
+        """Mark a record as deleted, absent from ``absent_reads`` complete reads."""
         self.run(
             f"""
             update raw.{self.reads[system, entity].name}
@@ -111,7 +111,7 @@ class Warehouse:
         )  # fmt: skip
 
     def account(self, n: int, **fields: object) -> str:
-        """An account that is good in every way, but for what the test says; returns its id."""
+        """A valid account, except for the fields that the test passes; returns its id."""
         row = {
             "@odata.etag": f'W/"{n}"',
             "accountid": guid("account", n),
@@ -129,7 +129,7 @@ class Warehouse:
         return self.land("sales", "accounts", row)[0]
 
     def contact(self, n: int, account: str | None = None, **fields: object) -> str:
-        """A contact that is good in every way, but for what the test says; returns its id."""
+        """A valid contact, except for the fields that the test passes; returns its id."""
         row = {
             "@odata.etag": f'W/"{n}"',
             "contactid": guid("contact", n),
@@ -152,8 +152,8 @@ class Warehouse:
         key = self.reads["sales", entity].key[0]
         return self.land("sales", entity, {key: str(uuid.uuid4()), "_customerid_value": customer})[0]
 
-    def answered(self, entity: str, key: str, company: str = "usmf", **answer: str) -> None:
-        """F&O has this record of ours, and answered so when it was delivered."""
+    def delivered(self, entity: str, key: str, company: str = "usmf", **answer: str) -> None:
+        """Store the identity of a delivered record, with the values that F&O returned for it."""
         self.run(
             """
             insert into sync.identity (env_id, entity, source_key, company, target_key, answer, pinned_run)
@@ -165,7 +165,7 @@ class Warehouse:
     def product(
         self, number: str, company: str = "usmf", price_quantity: object = 1, **fields: object
     ) -> str:
-        """A sellable product, with the item that tells what its price is for; returns its key."""
+        """A sellable product, and the item with its price quantity; returns its key."""
         base = {"dataAreaId": company, "ProductNumber": number}
         if price_quantity is not None:
             item = {"dataAreaId": company, "ItemNumber": f"I-{number}"}
@@ -186,7 +186,7 @@ class Warehouse:
         return self.land("finops", "SellableReleasedProducts", row)[0]
 
     def sales_product(self, n: int, number: str, **fields: object) -> str:
-        """A product that Sales has; returns its id."""
+        """A product in Sales; returns its id."""
         row = {
             "productid": guid("product", n),
             "productnumber": number,
@@ -197,9 +197,9 @@ class Warehouse:
         return self.land("sales", "products", row)[0]
 
     def quote(self, n: int, lines: int = 1, **fields: object) -> str:
-        """An active quote that is good in every way, but for what the test says; returns its document key.
+        """A valid active quote, except for the fields that the test passes; returns its document key.
 
-        It is for account 1 and has ``lines`` lines of product P-1 (``sales_product`` 1), 2 each at 10.50.
+        Its customer is account 1; it has ``lines`` lines of product P-1 (``sales_product`` 1), 2 each at 10.50.
         """
         row = {
             "quoteid": guid("quote", n),
@@ -221,7 +221,8 @@ class Warehouse:
         self.land("sales", "quotes", row)
         for number in range(1, lines + 1):
             self.quote_line(n, number, _quoteid_value=row["quoteid"])
-        return str(row["quotenumber"] or row["quoteid"]).lower()
+        number = str(row["quotenumber"] or "").strip()
+        return number.lower() if number else f"ID {row['quoteid']}"
 
     def quote_line(self, n: int, number: int, **fields: object) -> str:
         """A line of quote ``n``; returns its id."""
@@ -240,7 +241,7 @@ class Warehouse:
         return self.land("sales", "quotedetails", row)[0]
 
     def reference_data(self) -> None:
-        """Companies usmf and demf with what accounts default to; currencies, price lists, units of Sales."""
+        """Companies usmf and demf with the defaults of accounts; currencies, price lists and units of Sales."""
         for company in ("usmf", "demf"):
             self.land("finops", "LegalEntities", {"LegalEntityId": company.upper()})
             self.land("finops", "CustomerGroups", {"dataAreaId": company, "CustomerGroupId": "10"})
@@ -286,49 +287,53 @@ class Warehouse:
             self.land("sales", "uoms", {"uomid": unit, "name": name, "_uomscheduleid_value": group})
 
     def cut(self) -> str:
-        """Where the next build has to begin: everything that lands from now on."""
+        """The cut of the next build, which then takes in everything that lands from now on."""
         return self.one("select pg_snapshot_xmin(pg_current_snapshot())::text")
 
     def seed(self) -> None:
-        """Load every seed; builds of tests then leave the seeds alone."""
+        """Load every seed; the builds of tests exclude seeds."""
         self._invoke("seed", True)
 
     def unit_tests(self) -> object:
-        """Run the unit tests that stand beside the models."""
+        """Run the unit tests of the models."""
         return self._invoke("test", True, "--select", "test_type:unit")
 
+    def compile(self, **variables: object) -> object:
+        """dbt's result of compiling every model."""
+        return self._invoke("compile", True, **variables)
+
     def build(self, flow: str, *arguments: str, expect: bool = True, **variables: object) -> object:
-        """One `dbt build` of a flow; returns dbt's own result, whose success must be as expected."""
+        """Run `dbt build` for a flow and return dbt's result; ``expect`` is whether it must succeed."""
         selected = ["--select", f"+tag:{flow}", "--indirect-selection", "buildable"]
-        left_out = ["--exclude-resource-type", "unit_test", "--exclude-resource-type", "seed"]
-        return self._invoke("build", expect, *selected, *left_out, *arguments, **variables)
+        excluded = ["--exclude-resource-type", "unit_test", "--exclude-resource-type", "seed"]
+        return self._invoke("build", expect, *selected, *excluded, *arguments, **variables)
 
     def _invoke(self, command: str, expect: bool, *arguments: str, **variables: object) -> object:
         from dbt.cli.main import dbtRunner
 
         os.environ.update(self._environment())
-        said = {
+        run_vars = {
             "sales_env_id": ENVIRONMENTS["sales"],
             "finops_env_id": ENVIRONMENTS["finops"],
             "companies": ["usmf", "demf"],
         } | variables
-        words = ["--quiet", command, *arguments, "--vars", json.dumps(said), *self.places()]
+        arguments_of_dbt = ["--quiet", command, *arguments, "--vars", json.dumps(run_vars), *self.places()]
         runner = dbtRunner(manifest=self.parsed())
-        # In a thread of its own: dbt walks the whole stack of its caller several times, and pytest's is long.
+        # In a thread of its own: dbt walks the call stack several times, and that of pytest is long.
         with ThreadPoolExecutor(1) as thread:
-            answer = thread.submit(runner.invoke, words).result()
-        assert answer.success is expect, self.failures(answer)
-        return answer
+            result = thread.submit(runner.invoke, arguments_of_dbt).result()
+        assert result.success is expect, self.failures(result)
+        return result
 
     def parsed(self):
-        """dbt's manifest, made once: vars come in when a model is compiled, after parsing."""
+        """dbt's manifest, parsed once: vars are only used when a model is compiled, after parsing."""
         from dbt.cli.main import dbtRunner
 
         if self.manifest is None:
             os.environ.update(self._environment())
-            answer = dbtRunner().invoke(["--quiet", "parse", *self.places()])
-            assert answer.success, answer.exception
-            self.manifest = answer.result
+            parsed = dbtRunner().invoke(["--quiet", "parse", *self.places()])
+            assert parsed.success, parsed.exception
+            self.manifest = parsed.result
         return self.manifest
 
     def places(self) -> list[str]:
@@ -338,10 +343,10 @@ class Warehouse:
         ]  # fmt: skip
 
     @staticmethod
-    def failures(answer) -> list[str]:
-        if answer.exception or not hasattr(answer.result, "results"):
-            return [str(answer.exception)]
-        return [f"{r.node.name}: {r.message}" for r in answer.result.results if r.status in ("error", "fail")]
+    def failures(result) -> list[str]:
+        if result.exception or not hasattr(result.result, "results"):
+            return [str(result.exception)]
+        return [f"{r.node.name}: {r.message}" for r in result.result.results if r.status in ("error", "fail")]
 
     def _environment(self) -> dict[str, str]:
         parts = urlsplit(self.url)
@@ -362,7 +367,7 @@ class Warehouse:
         return {row["broken_rule"]: row["effect"] for row in rows}
 
     def envelope(self, relation: str, key: str) -> dict | None:
-        """The envelope of one record, None when it has none."""
+        """The envelope row of a record, or None."""
         rows = self.rows(
             sql.SQL("select * from outbound.{} where source_key = %s").format(
                 sql.Identifier(f"outbound_{relation}")
@@ -372,7 +377,7 @@ class Warehouse:
         return rows[0] if rows else None
 
     def documents(self, key: str, *relations: str) -> dict[str, tuple[str, str]]:
-        """{relation: (source_key, operation)} of what a contact says."""
+        """{relation: (source_key, operation)} of the envelopes of a contact."""
         found = {}
         for relation in relations or ("finops__contact_persons", "finops__contact_customers"):
             statement = sql.SQL("select source_key, operation from outbound.{} where document = %s")

@@ -6,8 +6,8 @@ from dataclasses import replace
 import psycopg2
 import pytest
 
-from prospect_to_cash.stores import migrate, raw_schema
-from prospect_to_cash.stores.database import connect
+from prospect_to_cash.database import migrate, raw_tables
+from prospect_to_cash.database.connections import connect
 from tests.extract.harness import WINDOW, Job
 from tests.extract.source import Source
 
@@ -16,7 +16,7 @@ from tests.extract.source import Source
 def raw_database(empty_database: str) -> str:
     with connect(empty_database, None, "test") as connection:
         migrate.migrate(connection)
-        raw_schema.ensure(connection, WINDOW)
+        raw_tables.ensure(connection, WINDOW)
     return empty_database
 
 
@@ -55,7 +55,7 @@ class Raw:
     @property
     def covered(self) -> list[tuple]:
         """The ranges of time that count as read, as (from, to)."""
-        return self.of("lower(range), upper(range)", "sync.coverage, unnest(done) as range")
+        return self.of("lower(range), upper(range)", "sync.coverage, unnest(covered) as range")
 
 
 @pytest.fixture
@@ -70,9 +70,9 @@ def extract(raw_database: str, source: Source):
     """Run one extract; ``end`` is the source's present unless another is given."""
     runs = iter(range(1000))
 
-    def run(**said):
+    def run(**changes):
         job = Job(source.url, raw_database, source.now, run_id=f"run {next(runs)}")
-        return replace(job, **said).run()
+        return replace(job, **changes).run()
 
     return run
 

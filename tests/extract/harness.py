@@ -4,25 +4,45 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
 
-from prospect_to_cash.clients import Credentials, DataverseClient, Patience
-from prospect_to_cash.flow_card import Read
-from prospect_to_cash.stores.database import connect
-from prospect_to_cash.stores.environments import bind
-from prospect_to_cash.strategies import strategy_of
-from prospect_to_cash.strategies.extraction import Extraction, Tally
+from prospect_to_cash.clients import Credentials, DataverseClient, RetryPolicy
+from prospect_to_cash.clients.http.transport import Reply
+from prospect_to_cash.database.connections import connect
+from prospect_to_cash.database.environments import bind
+from prospect_to_cash.extract.extraction import Extraction, ReadResult
+from prospect_to_cash.extract.strategies import STRATEGIES
+from prospect_to_cash.flow_card import CompareRead, DeltaRead, Read, WindowRead
 
+T = TypeVar("T")
 SELECT = ("accountid", "name", "modifiedon", "versionnumber")
-WINDOW = Read("sales", "accounts", ("accountid",), "window", "modifiedon", "versionnumber", select=SELECT)
-DELTA = Read("sales", "accounts", ("accountid",), "delta", "modifiedon", "versionnumber", select=SELECT)
-COMPARE = Read("sales", "accounts", ("accountid",), "compare", version="versionnumber", select=SELECT)
+ACCOUNTS = {"entity": "accounts", "key": ("accountid",), "version": "versionnumber", "select": SELECT}
+WINDOW = WindowRead(system="sales", changed_at="modifiedon", **ACCOUNTS)
+DELTA = DeltaRead(system="sales", changed_at="modifiedon", **ACCOUNTS)
+COMPARE = CompareRead(system="sales", **ACCOUNTS)
 
 
-def client_of(url: str) -> DataverseClient:
+class ClientElsewhere(DataverseClient):
+    """The client of a worker whose clock differs from that of this machine."""
+
+    clock_ahead = timedelta(0)
+
+    def get(self, path: str, read: Callable[[Reply], T], *more: Any, **options: Any) -> T:
+        def read_there(reply: Reply) -> T:
+            return read(replace(reply, started_at=reply.started_at + self.clock_ahead))
+
+        return super().get(path, read_there, *more, **options)
+
+
+def client_of(url: str, clock: timedelta = timedelta(0)) -> DataverseClient:
+    """``clock``: how far the worker's clock is ahead."""
     credentials = Credentials(tenant_id="t", client_id="c", secret="s", authority=url)
-    return DataverseClient(url, credentials, deadline=20, patience=Patience(attempts=1, backoff=0.01))
+    client = ClientElsewhere(url, credentials, deadline=20, retry=RetryPolicy(attempts=1, backoff=0.01))
+    client.clock_ahead = clock
+    return client
 
 
 @dataclass
@@ -39,12 +59,13 @@ class Job:
     full: bool = False
     force: bool = False
     conn_id: str = field(default="")
+    clock: timedelta = timedelta(0)
 
-    def run(self) -> Tally:
-        with connect(self.database, "p2c_loader", "test") as store, client_of(self.url) as client:
+    def run(self) -> ReadResult:
+        with connect(self.database, "p2c_loader", "test") as store, client_of(self.url, self.clock) as client:
             identity = client.identity()
             env_id = bind(store, self.conn_id or str(identity["env_id"]), "sales", identity)
-            return strategy_of(self.read, "test")(
+            return STRATEGIES[self.read.strategy](
                 Extraction(
                     connection=store,
                     client=client,
@@ -63,17 +84,17 @@ class Job:
     def as_arguments(self) -> list[str]:
         """This job for a process of its own."""
         assert self.read in (WINDOW, COMPARE, DELTA)
-        said = {
+        settings = {
             "url": self.url,
             "database": self.database,
             "end": self.end.isoformat(),
             "run_id": self.run_id,
         }
-        said |= {"kind": self.kind, "strategy": self.read.strategy}
-        return [sys.executable, "-m", "tests.extract.harness", json.dumps(said)]
+        settings |= {"kind": self.kind, "strategy": self.read.strategy}
+        return [sys.executable, "-m", "tests.extract.harness", json.dumps(settings)]
 
 
 if __name__ == "__main__":
-    said = json.loads(sys.argv[1])
-    read = {"window": WINDOW, "compare": COMPARE, "delta": DELTA}[said.pop("strategy")]
-    Job(**{**said, "end": datetime.fromisoformat(said["end"]), "read": read}).run()
+    settings = json.loads(sys.argv[1])
+    read = {"window": WINDOW, "compare": COMPARE, "delta": DELTA}[settings.pop("strategy")]
+    Job(**{**settings, "end": datetime.fromisoformat(settings["end"]), "read": read}).run()

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import re
 import threading
+import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -31,14 +33,23 @@ class Source:
         self.spaces = False
         self.hidden: set[str] = set()
         self.reads: list[dict[str, str]] = []
+        self.tracked_reads: list[dict[str, str]] = []
         self.tracking = True
         self.deleted: dict[str, int] = {}
         self.oldest_token = 0
+        self.restores = 0
         self.expiry = (400, "0x80044352")
         self.token_speaks_from = "first"
         self.page_body: Callable[[int], bytes | None] = lambda page: None
         self.fault: Callable[[int], int | None] = lambda page: None
         self.gate: tuple[int, threading.Event, threading.Event] | None = None
+        self.broken: dict[str, int] = {}
+        self.body_of: Callable[[str], bytes | None] = lambda entity: None
+        self.seconds_per_page = 0.0
+        self.retry_after = 0
+        self.entities: list[str] = []
+        self.tokens = self.identities = self.at_once = self.most_at_once = 0
+        self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
@@ -79,6 +90,36 @@ class Source:
         self.oldest_token, self.expiry = self.version + 1, (status, code)
         self.version += 1
 
+    def new_organization(self) -> None:
+        """Become another organisation, without records; its clock goes on."""
+        self.organization = str(uuid.uuid4())
+        self.rows, self.verbatim, self.deleted = {}, {}, {}
+        self.version, self.restores = 1000, 0
+
+    def backup(self) -> tuple:
+        return self.version, {key: dict(row) for key, row in self.rows.items()}, dict(self.deleted)
+
+    def restore(self, backup: tuple) -> None:
+        """Go back to an earlier state, its versions included; no token that was given until now is known any more."""
+        self.version, rows, deleted = backup
+        self.rows, self.deleted = {key: dict(row) for key, row in rows.items()}, dict(deleted)
+        self.verbatim = {}
+        self.restores += 1
+
+    @contextmanager
+    def counted(self, entity: str) -> Iterator[None]:
+        """A page of a set is asked for: which, and how many at the same time."""
+        with self._lock:
+            self.entities.append(entity)
+            self.at_once += 1
+            self.most_at_once = max(self.most_at_once, self.at_once)
+        try:
+            time.sleep(self.seconds_per_page)
+            yield
+        finally:
+            with self._lock:
+                self.at_once -= 1
+
     def pass_time(self, **by: float) -> None:
         self.now += timedelta(**by)
 
@@ -107,35 +148,42 @@ class Source:
 
     def changes(self, query: dict[str, str]) -> tuple[list[bytes], str | None]:
         """What is newer than the token, by version, and then what was deleted after it."""
-        since, _, upto = query["$deltatoken"].partition("-")
+        since, upto = _token(query)
         known = [(row["versionnumber"], self.text(key)) for key, row in self.rows.items()]
         gone = [(version, _deletion(key)) for key, version in self.deleted.items() if key not in self.rows]
         entries = [
             text
             for found in (known, gone)
             for version, text in sorted(found)
-            if int(since) < version <= int(upto or self.version)
+            if since < version <= (upto or self.version)
         ]
         start = int(query.get("$skiptoken", "0"))
         link = None
         if len(entries) > start + self.page_size:
-            link = f"{self.url}{API}{ENTITY}?$deltatoken={since}-{upto or self.version}&$skiptoken={start + self.page_size}"
+            token = f"{self.restores}.{since}-{upto or self.version}"
+            link = f"{self.url}{API}{ENTITY}?$deltatoken={token}&$skiptoken={start + self.page_size}"
         return entries[start : start + self.page_size], link
 
     def delta_link(self, query: dict[str, str], first_version: int) -> str:
         """The link that stands on the last page."""
-        _, _, upto = query.get("$deltatoken", "").partition("-")
+        _, upto = _token(query)
         version = first_version if self.token_speaks_from == "first" else self.version
-        return f"{self.url}{API}{ENTITY}?$deltatoken={upto or version}"
+        return f"{self.url}{API}{ENTITY}?$deltatoken={self.restores}.{upto or version}"
 
 
 def account_id(number: int) -> str:
     return f"{number:08}-0000-4000-8000-000000000000"
 
 
+def _token(query: dict[str, str]) -> tuple[int, int]:
+    """The version since which changes are asked for, and up to which the list goes; 0: not said."""
+    since, _, upto = query.get("$deltatoken", "").rpartition(".")[2].partition("-")
+    return int(since or 0), int(upto or 0)
+
+
 def _deletion(key: str) -> bytes:
-    said = {"@odata.context": "c#accounts/$deletedEntity", "id": key, "reason": "deleted"}
-    return json.dumps(said, separators=(",", ":")).encode()
+    row = {"@odata.context": "c#accounts/$deletedEntity", "id": key, "reason": "deleted"}
+    return json.dumps(row, separators=(",", ":")).encode()
 
 
 def _matches(row: dict, query: dict[str, str]) -> bool:
@@ -159,32 +207,41 @@ def _handler(source: Source) -> type[BaseHTTPRequestHandler]:
 
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers["Content-Length"]))
+            source.tokens += 1
             self.answer(
                 200, json.dumps({"access_token": "t", "token_type": "Bearer", "expires_in": 3600}).encode()
             )
 
         def do_GET(self) -> None:
-            said = urlsplit(self.path)
-            query = {name: values[0] for name, values in parse_qs(said.query).items()}
-            if said.path == API + "WhoAmI":
+            url = urlsplit(self.path)
+            query = {name: values[0] for name, values in parse_qs(url.query).items()}
+            if url.path == API + "WhoAmI":
+                source.identities += 1
                 who = {"OrganizationId": source.organization, "UserId": str(uuid.uuid4())}
                 self.answer(200, json.dumps(who).encode())
                 return
+            entity = url.path.removeprefix(API)
+            with source.counted(entity):
+                self.answer_page(entity, query)
+
+        def answer_page(self, entity: str, query: dict[str, str]) -> None:
             source.reads.append(query)
             number = len(source.reads)
             if source.gate and source.gate[0] == number:
                 source.gate[1].set()
                 source.gate[2].wait(30)
-            if status := source.fault(number):
+            if status := source.broken.get(entity) or source.fault(number):
                 self.answer(status, b'{"error":{"code":"0x0","message":"out of order"}}')
                 return
             tracked = "odata.track-changes" in self.headers.get("Prefer", "") or "$deltatoken" in query
-            if tracked and (error := self.refused(query)):
-                self.answer(*error)
-                return
+            if tracked:
+                source.tracked_reads.append(query)
+                if error := self.refused(query):
+                    self.answer(*error)
+                    return
             if "$skiptoken" not in query:
                 source.version_at_first_page = source.version
-            if (body := source.page_body(number)) is not None:
+            if (body := source.body_of(entity) or source.page_body(number)) is not None:
                 self.answer(200, body)
                 return
             rows, link = source.page(query)
@@ -200,8 +257,8 @@ def _handler(source: Source) -> type[BaseHTTPRequestHandler]:
                 if option in query:
                     text = f'The \\"{option}\\" query parameter isn\'t supported when Change Tracking is enabled.'
                     return 400, b'{"error":{"code":"0x0","message":"%s"}}' % text.encode()
-            token = int(query.get("$deltatoken", str(source.version)).partition("-")[0])
-            if token < source.oldest_token:
+            restores = query.get("$deltatoken", "").partition(".")[0]
+            if restores and (int(restores) < source.restores or _token(query)[0] < source.oldest_token):
                 status, code = source.expiry
                 return (
                     status,
@@ -214,6 +271,8 @@ def _handler(source: Source) -> type[BaseHTTPRequestHandler]:
             self.send_header("Date", format_datetime(source.now, usegmt=True))
             self.send_header("Content-Type", "application/json; odata.metadata=minimal")
             self.send_header("Content-Length", str(len(body)))
+            if status == 429:
+                self.send_header("Retry-After", str(source.retry_after))
             self.end_headers()
             self.wfile.write(body)
 

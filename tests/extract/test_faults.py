@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from prospect_to_cash.database.connections import connect
+from prospect_to_cash.database.environments import accept
 from prospect_to_cash.errors import Misconfigured
-from prospect_to_cash.stores.database import connect
-from prospect_to_cash.stores.environments import accept
 from tests.extract.harness import COMPARE, WINDOW
 from tests.extract.source import account_id
 
@@ -109,10 +109,10 @@ def test_an_unreadable_record_is_held_by_name_and_all_others_pass(source, extrac
     for number in range(6):
         source.put(number, name=f"{number}")
     key = source.put_bytes(3, POISON[reason])
-    tally = extract()
+    result = extract()
     held = raw.of("key, reason, field, payload_text", "raw.quarantine", "resolved_at is null")
 
-    assert (tally.rows.landed, tally.rows.quarantined) == (5, 1)
+    assert (result.rows.landed, result.rows.quarantined) == (5, 1)
     assert sorted(raw.names) == [0, 1, 2, 4, 5]
     assert [(row[0], row[1]) for row in held] == [(key, reason)]
     assert held[0][2] == "name"
@@ -122,9 +122,9 @@ def test_an_unreadable_record_is_held_by_name_and_all_others_pass(source, extrac
 def test_a_number_field_with_text_and_a_face_of_two_surrogates_pass(source, extract, raw):
     source.put(1, name="one", creditlimit="12x")
     source.put_bytes(2, b"\\ud83d\\ude00 and a word: \\\\u0000")
-    tally = extract()
+    result = extract()
 
-    assert tally.rows.quarantined == 0
+    assert result.rows.quarantined == 0
     assert raw.names == {1: "one", 2: "\U0001f600 and a word: \\u0000"}
 
 
@@ -165,9 +165,9 @@ def test_a_record_without_key_is_held_and_the_others_of_its_page_pass(source, ex
         source.put(number, name=f"{number}")
     key = source.put(1, name="no id")
     source.verbatim[key] = source.text(key).replace(f'"{key}"'.encode(), b"null")
-    tally = extract()
+    result = extract()
 
-    assert (tally.rows.landed, tally.rows.quarantined) == (2, 1)
+    assert (result.rows.landed, result.rows.quarantined) == (2, 1)
     assert raw.of("reason", "raw.quarantine") == [("key_missing",)]
 
 
@@ -175,9 +175,9 @@ def test_a_record_that_is_no_json_to_postgres_is_held_alone(source, extract, raw
     for number in range(3):
         source.put(number, name=f"{number}")
     source.put_bytes(1, b"a tab\tas it is")
-    tally = extract()
+    result = extract()
 
-    assert (tally.rows.landed, tally.rows.quarantined) == (2, 1)
+    assert (result.rows.landed, result.rows.quarantined) == (2, 1)
     assert sorted(raw.names) == [0, 2]
 
 

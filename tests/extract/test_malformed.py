@@ -6,9 +6,9 @@ from contextlib import suppress
 import pytest
 
 from prospect_to_cash.errors import P2CError
+from tests.clients.mess import Mess
 from tests.extract.harness import COMPARE, DELTA, WINDOW
 from tests.extract.source import account_id
-from tests.unit.clients.mess import Mess
 
 CASES = 20
 

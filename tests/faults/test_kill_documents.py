@@ -1,4 +1,4 @@
-"""A process that dies while contact persons or lines of quotes are on their way leaves nothing lost and nothing doubled."""
+"""A run that is killed while it creates contact persons or lines of quotations: none is lost or created twice."""
 
 import json
 import os
@@ -10,55 +10,53 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.faults.conftest import kill, start_run
-from tests.flows.test_quotes import HEADERS, LINES, in_step
-from tests.world import World
+from tests.flows.quotes import HEADERS, LINES, differing_totals, totals
+from tests.world import World, running_world
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @pytest.fixture
 def documents_world(database_per_test: str, airflow_url: str, tmp_path) -> Iterator[World]:
-    """A world of its own with enough contacts and quotes that a run takes a while; Sales computes lines as a whole."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tests.world._DAGS", {})
-        env = {
-            "P2C_DBT_VARS": json.dumps(
-                {"line_discount": "line_item", "contact_site_id": "1", "contact_warehouse_id": "13"}
-            )
-        }
-        world = World(tmp_path, database_per_test, airflow_url, env)
-        world.start_sandbox("--accounts", "1500", "--products", "60")
+    """A world with so many contacts and quotes that a run takes some time."""
+    settings = {"line_discount": "line_item", "contact_site_id": "1", "contact_warehouse_id": "13"}
+    with running_world(
+        tmp_path, database_per_test, "--accounts", "1500", "--products", "60",
+        airflow_url=airflow_url,
+        env={"P2C_DBT_VARS": json.dumps(settings)},
+        parses_dags=True,
+    ) as world:  # fmt: skip
         yield world
-        world.stop()
 
 
-def kill_when(process: subprocess.Popen, moment: Callable[[], bool], seconds: float = 120) -> None:
-    """Kill a run in a moment that is still so while the process stands still; fails when the run is over before."""
+def kill_when(process: subprocess.Popen, condition: Callable[[], bool], seconds: float = 120) -> None:
+    """Kill a run while a condition holds, checked while the run is stopped; fails if the run ends before."""
     for _ in range(int(seconds / 0.01)):
-        if moment():
+        if condition():
             os.killpg(process.pid, signal.SIGSTOP)
-            if moment():
+            if condition():
                 kill(process)
                 return
             os.killpg(process.pid, signal.SIGCONT)
-        assert process.poll() is None, "the run was over before its moment came"
+        assert process.poll() is None, "the run ended before the condition held"
         time.sleep(0.01)
-    raise AssertionError("the moment never came")
+    raise AssertionError(f"the condition did not hold within {seconds} s")
 
 
 def in_doubt(world: World, write: str) -> int:
-    """How many creates were on their way and have no answer."""
-    return world.sql("select count(*) from sync.ledger where write = %s and state = 'in_doubt'", write)[0][0]
+    """Number of creates in doubt: sent, and without an answer."""
+    return world.sql("select count(*) from sync.ledger where write = %s and doubt is not null", write)[0][0]
 
 
 def accepted(world: World, write: str) -> int:
-    return world.sql(
-        "select count(*) from sync.ledger where write = %s and accepted_hash is not null", write
-    )[0][0]
+    """Number of records that the ledger knows as accepted."""
+    return world.sql("select count(*) from sync.ledger where write = %s and settled_hash is not null", write)[
+        0
+    ][0]
 
 
 def count(world: World, entity: str) -> int:
-    """How many rows of a set F&O has."""
+    """Number of rows of an entity set in F&O."""
     answer = world.finops.session.get(
         f"{world.finops.api}{entity}",
         params={"$count": "true", "$top": "1", "cross-company": "true"},
@@ -67,8 +65,8 @@ def count(world: World, entity: str) -> int:
     return answer.json()["@odata.count"]
 
 
-def unheard(world: World, write: str, entity: str, before: int = 0) -> Callable[[], bool]:
-    """The moment when F&O has more rows than the run has heard of, after it has heard of some."""
+def has_unanswered_creates(world: World, write: str, entity: str, before: int = 0) -> Callable[[], bool]:
+    """The condition that the ledger has accepted some records, but F&O has created more."""
     return lambda: (
         accepted(world, write) > 0
         and in_doubt(world, write) > 0
@@ -76,61 +74,54 @@ def unheard(world: World, write: str, entity: str, before: int = 0) -> Callable[
     )
 
 
-def quiet_run_writes_nothing(world: World, flow: str) -> None:
-    world.sales.forget()
-    world.finops.forget()
-    quiet = world.run(flow)
-    assert quiet["created"] == quiet["updated"] == quiet["deactivated"] == 0
-    assert quiet["rejected"] == {}
-    assert world.finops.writes() == []
-    assert world.sales.writes() == []
-
-
-def test_a_run_that_is_killed_between_contact_persons_and_their_answers_makes_nobody_twice(documents_world):
+def test_after_a_run_is_killed_before_its_answers_no_contact_person_is_created_twice(documents_world):
     world = documents_world
     world.run("accounts")
     before = count(world, "CDSContactPersons")
     process = start_run(world, "contacts")
-    kill_when(process, unheard(world, "contact_persons", "CDSContactPersons", before))
-    made, heard = count(world, "CDSContactPersons") - before, accepted(world, "contact_persons")
-    assert made > heard
+    kill_when(process, has_unanswered_creates(world, "contact_persons", "CDSContactPersons", before))
+    created, known = count(world, "CDSContactPersons") - before, accepted(world, "contact_persons")
+    assert created > known
 
+    world.time_passes()
     report = world.run("contacts")
 
     people = world.finops.rows("CDSContactPersons")
-    said = world.sql(
+    expected = world.sql(
         "select body ->> 'PrimaryEmailAddress' from outbound.outbound_finops__contact_persons where operation = 'upsert'"
     )
-    assert sorted(row["PrimaryEmailAddress"] for row in people) == sorted(mail or "" for (mail,) in said)
+    assert sorted(row["PrimaryEmailAddress"] for row in people) == sorted(mail or "" for (mail,) in expected)
     assert len({row["ContactPersonPartyNumber"] for row in people}) == len(people)
-    assert report["created"] == len(said) - heard + accepted(world, "contact_customers")
+    assert report["created"] == len(expected) - known + accepted(world, "contact_customers")
     assert in_doubt(world, "contact_persons") == 0
-    known = world.sql(
+    identities = world.sql(
         "select answer ->> 'ContactPersonPartyNumber' from sync.identity where entity = 'CDSContactPersons'"
     )
-    assert sorted(number for (number,) in known) == sorted(row["ContactPersonPartyNumber"] for row in people)
-    quiet_run_writes_nothing(world, "contacts")
+    assert sorted(number for (number,) in identities) == sorted(
+        row["ContactPersonPartyNumber"] for row in people
+    )
+    world.run_writes_nothing("contacts")
 
 
-def test_a_run_that_is_killed_between_lines_of_quotes_and_their_answers_makes_no_line_twice(documents_world):
+def test_after_a_run_is_killed_before_its_answers_no_quotation_line_is_created_twice(documents_world):
     world = documents_world
     for flow in ("products", "accounts", "contacts"):
         world.run(flow)
     process = start_run(world, "quotes")
-    kill_when(process, unheard(world, "quote_lines", LINES))
+    kill_when(process, has_unanswered_creates(world, "quote_lines", LINES))
     assert count(world, LINES) > accepted(world, "quote_lines")
 
+    world.time_passes()
     report = world.run("quotes")
 
     assert report["rejected"] == {}
-    assert world.sql("select count(*) from sync.ledger where state <> 'accepted'") == [(0,)]
-    said = dict(world.sql("select record, source_key from outbound.outbound_finops__quote_lines"))
+    assert world.sql("select count(*) from sync.ledger where settled_hash is null") == [(0,)]
+    expected = dict(world.sql("select record, source_key from outbound.outbound_finops__quote_lines"))
     rows = world.finops.rows(LINES)
-    assert sorted(said) == sorted(
+    assert sorted(expected) == sorted(
         f"{row['SalesQuotationNumber']} line {row['LineCreationSequenceNumber']}" for row in rows
     )
     assert len(world.finops.rows(HEADERS)) == len({row["SalesQuotationNumber"] for row in rows})
-    totals = in_step(world)
-    assert len(totals) > 100
-    assert {number: (ours, theirs) for number, (ours, theirs) in totals.items() if ours != theirs} == {}
-    quiet_run_writes_nothing(world, "quotes")
+    assert len(totals(world)) > 100
+    assert differing_totals(world) == {}
+    world.run_writes_nothing("quotes")

@@ -1,23 +1,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.world import World
-
-
-def small_world(database: str, airflow_url: str, folder: Path, *arguments: str) -> Iterator[World]:
-    """A world whose stand-ins begin with the sample records that the arguments ask for."""
-    world = World(folder, database, airflow_url)
-    world.start_sandbox(*arguments)
-    yield world
-    world.stop()
+from tests.world import World, running_world
 
 
 @pytest.fixture(scope="module")
 def world(database: str, airflow: None, tmp_path_factory) -> Iterator[World]:
-    """Both systems with the small sample data, nothing moved yet; shared by a module's tests in their order."""
+    """Both systems with few sample records, before the first run; the tests of a module share it, in their order."""
     folder = tmp_path_factory.mktemp("world")
-    yield from small_world(database, "", folder, "--accounts", "40", "--products", "30")
+    with running_world(folder, database, "--accounts", "40", "--products", "30") as world:
+        yield world

@@ -1,4 +1,4 @@
-"""The accounts flow with its volumes in packages, and what a data management user sets up for it."""
+"""The flow of accounts with data packages, and the data projects that a user sets up for it."""
 
 from __future__ import annotations
 
@@ -10,14 +10,11 @@ CHANGES, ALL = "P2C customers, changes", "P2C customers, all"
 LABEL = "Customers V3"
 READ = "entity: CustomersV3, key: [dataAreaId, CustomerAccount], strategy: compare, every: 1d"
 BY_PACKAGE = (
-    READ.replace("compare", "package") + f', package_entity: "{LABEL}", package_group: "{CHANGES}", '
-    f'package_full_group: "{ALL}", page_size: 25'
+    READ.replace("compare", "package")
+    + f', page_size: 25, package: {{entity: "{LABEL}", group: "{CHANGES}", full_group: "{ALL}"}}'
 )
-WRITE = "batch_size: 200, read_back: [PartyNumber]}"
-AS_PACKAGE = (
-    "batch_size: 200, read_back: [PartyNumber], via: package, package_from: 10, "
-    f'package_group: "P2C new customers", package_entity: "{LABEL}"}}'
-)
+WRITE = "batch_size: 200, read_back: [PartyNumber], "
+AS_PACKAGE = WRITE + f'package: {{min_rows: 10, group: "P2C new customers", entity: "{LABEL}"}}, '
 
 
 def package_dags(folder: Path) -> Path:
@@ -28,7 +25,7 @@ def package_dags(folder: Path) -> Path:
 
 
 def set_up_projects(world: World) -> None:
-    """What a user makes in data management: one project for changes, one for everything."""
+    """Create the two export projects: one for changes, one for everything."""
     for name, refresh in ((CHANGES, "IncrementalPush"), (ALL, "FullPush")):
         entity = {"label": LABEL, "source_format": "CSV", "refresh_type": refresh}
         answer = world.finops.admin.put(
@@ -38,11 +35,12 @@ def set_up_projects(world: World) -> None:
 
 
 def jobs(world: World) -> list[dict]:
-    """Every job of data management since the sandbox started."""
+    """Every job of data management since the sandbox was started."""
     return world.finops.admin.get(f"{world.finops.root}/_sandbox/packages/jobs", timeout=30).json()["jobs"]
 
 
 def switch(world: World, **switches: object) -> None:
+    """Set switches of the stand-in's data management, such as ``run_seconds``."""
     answer = world.finops.admin.put(
         f"{world.finops.root}/_sandbox/packages/switches", json=switches, timeout=30
     )

@@ -1,4 +1,4 @@
-"""The good records of the dbt tests, planted in the stand-ins: what flows then do with them goes over the wire."""
+"""The valid records of the dbt tests, stored in the stand-ins, for flows that read and write over HTTP."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from tests.world import World
 
 
 class Planted(Warehouse):
-    """The builders of ``Warehouse``, but records go into the systems and flows read them there."""
+    """The builders of ``Warehouse``; their records are stored in the systems, where flows read them."""
 
     def __init__(self, world: World) -> None:
         super().__init__(world.database_url, world.home)
         self.systems = {"sales": world.sales, "finops": world.finops}
-        self.typed: dict[str, dict[str, dict]] = {}
+        self.stored: dict[str, dict[str, dict]] = {}
 
     def land(self, system: str, entity: str, *rows: dict) -> list[str]:
         texts = [json.dumps({k: v for k, v in row.items() if not k.startswith("@")}) for row in rows]
         self.systems[system].plant(entity, *texts)
         keys = [self.key(self.reads[system, entity], row) for row in rows]
-        self.typed.setdefault(entity, {}).update(zip(keys, rows, strict=True))
+        self.stored.setdefault(entity, {}).update(zip(keys, rows, strict=True))
         return keys
 
     def poison(self, system: str, entity: str, **fields: str) -> None:
-        """Some fields of a record with a character that no database can hold."""
+        """Overwrite fields of a record with text that Postgres cannot store."""
         self.systems[system].plant(entity, json.dumps(fields))
 
     def broken(self, flow: str) -> dict[str, dict[str, str]]:
@@ -35,6 +35,6 @@ class Planted(Warehouse):
         return found
 
     def locked(self, run_id: int) -> dict[str, str]:
-        """{record's key: rule} of what a run's plan holds because of what the target has."""
+        """{record's key: rule} of the records that a plan holds because of the state of the target."""
         statement = "select document, reason from sync.plan where run_id = %s and state = 'held'"
         return {row["document"]: row["reason"] for row in self.rows(statement, run_id)}

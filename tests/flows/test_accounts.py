@@ -1,41 +1,13 @@
-"""Accounts from Sales to F&O, end to end; each test starts from where the one before it left both systems."""
+"""Accounts from Sales to F&O, end to end; the scenarios share their runs."""
 
 import re
 
 import pytest
 
-NEW = "7d4f0c5e-6a1b-4c6e-9f3e-0000000000{:02}"
-STREETS = {"address1_line1": "1 Elm St", "address1_city": "Seattle", "address1_stateorprovince": "WA",
-           "address1_postalcode": "98101", "address1_country": "United States"}  # fmt: skip
+from tests.flows.records import NEW_ACCOUNT, account, change_account, currency, customers
+from tests.flows.timeline import Timeline, outcomes, sent
 
-
-def customers(world) -> dict[str, dict]:
-    rows = world.finops.rows("CustomersV3", filter="dataAreaId eq 'usmf'")
-    return {row["CustomerAccount"]: row for row in rows}
-
-
-def currency(world, code: str = "USD") -> str:
-    rows = world.sales.rows("transactioncurrencies", filter=f"isocurrencycode eq '{code}'")
-    return rows[0]["transactioncurrencyid"]
-
-
-def account(world, n: int, **more: object) -> str:
-    """Make an account in Sales; returns its id."""
-    guid = NEW.format(n)
-    body = {
-        "accountid": guid,
-        "name": f"New Account {n}",
-        "accountnumber": f"NEW-{n:04}",
-        **STREETS,
-        "transactioncurrencyid@odata.bind": f"/transactioncurrencies({currency(world)})",
-        **more,
-    }
-    world.sales.send("POST", "accounts", {name: value for name, value in body.items() if value is not None})
-    return guid
-
-
-def change(world, guid: str, **fields: object) -> None:
-    world.sales.send("PATCH", f"accounts({guid})", fields)
+together = Timeline()
 
 
 @pytest.fixture(scope="module")
@@ -44,13 +16,19 @@ def first(world) -> dict:
     return world.run("accounts")
 
 
-def test_every_account_of_sales_is_accounted_for(world, first):
+@pytest.fixture(scope="module")
+def ended(world, first):
+    world.run("accounts")  # reads what the first run wrote to Sales
+    return together.play(world, "accounts")
+
+
+def test_every_account_of_sales_is_in_the_report(world, first):
     assert first["read"] == len(world.sales.rows("accounts", select="accountid"))
     assert first["created"] > 30
     assert first["rejected"] == {}
 
 
-def test_a_customer_carries_the_documented_defaults(world, first):
+def test_a_customer_has_the_documented_defaults(world, first):
     row = next(iter(customers(world).values()))
 
     assert row["IsExternallyMaintained"] == "Yes"
@@ -61,7 +39,7 @@ def test_a_customer_carries_the_documented_defaults(world, first):
     assert row["PartyType"] == "Organization"
 
 
-def test_a_blank_account_number_is_assigned_and_stands_in_sales_before_the_customer(world, first):
+def test_a_blank_account_number_is_assigned_in_sales_and_is_the_number_of_the_customer(world, first):
     rows = world.sales.rows("accounts", select="accountnumber,name,statecode")
 
     assert all(row["accountnumber"] for row in rows if row["statecode"] == 0)
@@ -72,128 +50,138 @@ def test_a_blank_account_number_is_assigned_and_stands_in_sales_before_the_custo
     assert set(assigned) <= set(customers(world))
 
 
-def test_a_second_run_writes_nothing_to_either_system(world, first):
-    world.run("accounts")  # what the first one wrote back to Sales is read here, and is no news
-    world.sales.forget()
-    world.finops.forget()
-
-    report = world.run("accounts")
-
-    assert world.sales.writes() == []
-    assert world.finops.writes() == []
-    assert report["unchanged"] == first["created"] + first["updated"] + first["unchanged"]
+def own_writes(world, number: str) -> list[tuple[str, list[str]]]:
+    """(method, fields) of the changes of this run to a customer."""
+    return sent(world.finops.writes(), "CustomersV3(", f"CustomerAccount='{number}'")
 
 
-def test_seven_changed_accounts_are_seven_updates_of_only_what_changed(world, first):
-    delivered = [row["accountid"] for row in world.sales.rows("accounts", select="accountid,accountnumber,statecode")
-                 if row["accountnumber"] in customers(world) and row["statecode"] == 0][:7]  # fmt: skip
-    for n, guid in enumerate(delivered):
-        change(world, guid, telephone1=f"+1 206 555 010{n}")
-    world.finops.forget()
+@together
+def test_seven_changed_accounts_are_seven_updates_of_the_changed_field(world):
+    delivered = {row["accountid"]: row["accountnumber"]
+                 for row in world.sales.rows("accounts", select="accountid,accountnumber,statecode")
+                 if row["accountnumber"] in customers(world) and row["statecode"] == 0}  # fmt: skip
+    seven = dict(list(delivered.items())[:7])
+    for n, guid in enumerate(seven):
+        change_account(world, guid, telephone1=f"+1 206 555 010{n}")
 
-    report = world.run("accounts")
+    report = yield
+    for guid, number in seven.items():
+        assert outcomes(world, report, guid) == [("accounts", "updated")]
+        assert own_writes(world, number) == [("PATCH", ["PrimaryContactPhone"])]
+    patched = [write for write in world.finops.writes() if write["method"] == "PATCH"]
+    assert len(patched) == report["updated"] == 7
 
-    writes = world.finops.writes()
-    assert report["updated"] == 7
-    assert [write["method"] for write in writes] == ["PATCH"] * 7
-    assert all(write["fields"] == ["PrimaryContactPhone"] for write in writes)
 
-
-def test_an_account_renamed_twice_between_runs_is_one_update(world, first):
+@together
+def test_an_account_renamed_twice_between_runs_is_one_update(world):
     guid = account(world, 1)
-    world.run("accounts")
-    change(world, guid, name="First Name")
-    change(world, guid, name="Second Name")
-    world.finops.forget()
+    yield
+    change_account(world, guid, name="First Name")
+    change_account(world, guid, name="Second Name")
 
-    report = world.run("accounts")
-
-    assert report["updated"] == 1
-    assert len(world.finops.writes()) == 1
+    report = yield
+    assert outcomes(world, report, guid) == [("accounts", "updated")]
+    assert own_writes(world, "NEW-0001") == [("PATCH", ["OrganizationName"])]
     assert customers(world)["NEW-0001"]["OrganizationName"] == "Second Name"
 
 
-def test_a_change_of_the_street_sends_the_address_as_one_block(world, first):
+@together
+def test_a_changed_street_sends_the_whole_address(world):
     guid = account(world, 2)
-    world.run("accounts")
-    change(world, guid, address1_line1="2 Oak St")
-    world.finops.forget()
+    yield
+    change_account(world, guid, address1_line1="2 Oak St")
 
-    world.run("accounts")
-
-    (write,) = world.finops.writes()
-    assert {"AddressStreet", "AddressCity", "AddressState", "AddressZipCode"} <= set(write["fields"])
-    assert "OrganizationName" not in write["fields"]
+    yield
+    ((_, fields),) = own_writes(world, "NEW-0002")
+    assert {"AddressStreet", "AddressCity", "AddressState", "AddressZipCode"} <= set(fields)
+    assert "OrganizationName" not in fields
 
 
-@pytest.mark.parametrize(
-    ("n", "bad", "good", "rule"),
-    [
-        (10, {"name": "X" * 120}, {"name": "Short"}, "account_name_too_long"),
-        (11, {"address1_country": "Ruritania"}, {"address1_country": "Canada", "address1_stateorprovince": "Ontario"},
-         "country_unmapped"),
-        (12, {"accountnumber": "new-0001"}, {"accountnumber": "NEW-0012"}, None),
-    ],
-)  # fmt: skip
-def test_a_bad_account_is_held_alone_and_released_by_itself_once_it_is_mended(
-    world, first, n, bad, good, rule
-):
+def bad_account(world, n: int, bad: dict, good: dict, rule: str):
+    """A scenario: an account breaks a rule, and is corrected."""
     guid = account(world, n, **bad)
-    held = world.run("accounts")
-    held_rules = {name for name, count in held["held"].items() if count}
-
-    assert rule is None or rule in held_rules
+    report = yield
+    assert report["held"][rule] >= 1
+    assert outcomes(world, report, guid) == []
     assert not any(row["OrganizationName"] == f"New Account {n}" for row in customers(world).values())
 
-    change(world, guid, **good)
-    report = world.run("accounts")
-
-    assert report["created"] == 1
-    number = good.get("accountnumber", f"NEW-{n:04}")
-    assert number in customers(world)
+    change_account(world, guid, **good)
+    report = yield
+    assert outcomes(world, report, guid) == [("accounts", "created")]
+    assert f"NEW-{n:04}" in customers(world)
 
 
-def test_a_number_that_changes_after_delivery_is_held_and_makes_no_second_customer(world, first):
+@together
+def test_only_an_account_with_too_long_a_name_is_held_and_it_is_sent_once_it_is_corrected(world):
+    return bad_account(world, 10, {"name": "X" * 120}, {"name": "Short"}, "account_name_too_long")
+
+
+@together
+def test_only_an_account_of_an_unknown_country_is_held_and_it_is_sent_once_it_is_corrected(world):
+    good = {"address1_country": "Canada", "address1_stateorprovince": "Ontario"}
+    return bad_account(world, 11, {"address1_country": "Ruritania"}, good, "country_unmapped")
+
+
+@together
+def test_an_account_with_the_number_of_a_delivered_one_is_held_and_sent_once_it_is_corrected(world):
+    account(world, 3)
+    yield
+    guid = account(world, 12, accountnumber="new-0003")
+    report = yield
+    assert outcomes(world, report, guid) in ([], [("accounts", "held")])
+    assert not any(row["OrganizationName"] == "New Account 12" for row in customers(world).values())
+    assert customers(world)["NEW-0003"]["OrganizationName"] == "New Account 3"
+
+    change_account(world, guid, accountnumber="NEW-0012")
+    report = yield
+    assert outcomes(world, report, guid) == [("accounts", "created")]
+    assert "NEW-0012" in customers(world)
+
+
+@together
+def test_an_account_whose_number_changes_after_delivery_is_held_and_not_created_again(world):
     guid = account(world, 20)
-    world.run("accounts")
-    before = len(customers(world))
-    change(world, guid, accountnumber="CHANGED-20")
+    yield
+    change_account(world, guid, accountnumber="CHANGED-20")
 
-    report = world.run("accounts")
-
+    report = yield
     assert report["held"]["key_changed"] == 1
-    assert len(customers(world)) == before
-    change(world, guid, accountnumber="NEW-0020")
-    assert "key_changed" not in world.run("accounts")["held"]
+    assert "CHANGED-20" not in customers(world)
+    assert own_writes(world, "NEW-0020") == []
+
+    change_account(world, guid, accountnumber="NEW-0020")
+    report = yield
+    assert "key_changed" not in report["held"]
 
 
-def test_a_customer_that_exists_already_is_adopted_and_only_its_differences_are_sent(world, first):
+@together
+def test_an_existing_customer_is_adopted_and_only_the_differences_are_sent(world):
+    yield  # the run of the seven updates
     world.finops.send("POST", "CustomersV3", {
         "dataAreaId": "usmf", "CustomerAccount": "NEW-0021", "PartyType": "Organization",
         "OrganizationName": "Old Name", "CustomerGroupId": "10", "SalesCurrencyCode": "USD",
     })  # fmt: skip
-    account(world, 21, name="Right Name")
-    before = len(customers(world))
+    before = customers(world)["NEW-0021"]["PartyNumber"]
+    guid = account(world, 21, name="Right Name")
 
-    report = world.run("accounts")
+    report = yield
+    assert outcomes(world, report, guid) == [("accounts", "updated")]
+    assert [method for method, _ in own_writes(world, "NEW-0021")] == ["PATCH"]
+    row = customers(world)["NEW-0021"]
+    assert (row["OrganizationName"], row["PartyNumber"]) == ("Right Name", before)
 
-    assert report["created"] == 0
-    assert report["updated"] == 1
-    assert len(customers(world)) == before
-    assert customers(world)["NEW-0021"]["OrganizationName"] == "Right Name"
 
-
-def test_an_inactive_account_that_was_never_delivered_is_excluded_by_name(world, first):
+@together
+def test_an_inactive_account_that_was_never_delivered_is_excluded(world):
     account(world, 22, statecode=1, statuscode=2)
 
-    report = world.run("accounts")
-
+    report = yield
     assert report["excluded"]["account_inactive"] >= 1
     assert "NEW-0022" not in customers(world)
 
 
-def test_a_customer_group_that_f_and_o_does_not_have_holds_everything_until_it_is_there(
-    world, first, monkeypatch
+def test_a_customer_group_that_f_and_o_lacks_holds_all_accounts_until_it_is_created(
+    world, ended, monkeypatch
 ):
     monkeypatch.setitem(world.extra_env, "P2C_DBT_VARS", '{"customer_group_id": "77"}')
     account(world, 23)
@@ -217,7 +205,7 @@ def test_a_customer_group_that_f_and_o_does_not_have_holds_everything_until_it_i
     )
 
 
-def test_a_dry_run_says_what_would_be_sent_and_sends_nothing(world, first):
+def test_a_dry_run_reports_what_would_be_sent_and_sends_nothing(world, ended):
     account(world, 24)
     world.finops.forget()
 
@@ -228,24 +216,29 @@ def test_a_dry_run_says_what_would_be_sent_and_sends_nothing(world, first):
     assert world.run("accounts")["created"] == 1
 
 
-def test_payloads_that_no_database_can_read_are_held_by_name_and_their_neighbours_pass(world, first):
+def test_only_the_accounts_with_unreadable_payloads_are_held(world, ended):
     usd = currency(world)
     row = ('{{"accountid":"{id}","accountnumber":"{no}","name":"{name}","numberofemployees":{n},'
            '"_transactioncurrencyid_value":"' + usd + '","statecode":0,"statuscode":1,"address1_country":"US"}}')  # fmt: skip
     world.sales.plant(
         "accounts",
-        row.format(id=NEW.format(31), no="NEW-0031", name="Nul \\u0000 Ltd", n=1),
-        row.format(id=NEW.format(32), no="NEW-0032", name="Half \\ud83d Ltd", n=1),
-        row.format(id=NEW.format(33), no="NEW-0033", name="Dozen Ltd", n='"12x"'),
-        row.format(id=NEW.format(34), no="NEW-0034", name="Whole Ltd", n=12),
+        row.format(id=NEW_ACCOUNT.format(31), no="NEW-0031", name="Nul \\u0000 Ltd", n=1),
+        row.format(id=NEW_ACCOUNT.format(32), no="NEW-0032", name="Half \\ud83d Ltd", n=1),
+        row.format(id=NEW_ACCOUNT.format(33), no="NEW-0033", name="Dozen Ltd", n='"12x"'),
+        row.format(id=NEW_ACCOUNT.format(34), no="NEW-0034", name="Whole Ltd", n=12),
     )
 
     report = world.run("accounts")
 
     assert report["held"]["payload_unreadable"] == 2
     assert report["held"]["value_unreadable"] == 1
-    made = world.sql(
-        "select record from sync.plan where run_id = %s and outcome = 'created'", report["run_id"]
-    )
-    assert made == [("NEW-0034",)]
+    assert outcomes(world, report, NEW_ACCOUNT.format(34)) == [("accounts", "created")]
     assert {"NEW-0034"} == {f"NEW-00{n}" for n in (31, 32, 33, 34)} & set(customers(world))
+
+
+def test_a_run_after_the_last_change_writes_nothing_to_either_system(world, ended):
+    world.run("accounts")  # reads what the run before wrote to Sales
+
+    report = world.run_writes_nothing("accounts")
+
+    assert report["unchanged"] > 30

@@ -1,39 +1,37 @@
-"""Two business units of one Sales stand for two companies of F&O; each test starts from where the one before it
-left both systems."""
+"""Two business units of one Sales are two companies of F&O; each test continues where the one before it ended."""
 
 import json
 
 import pytest
 
+from d365_sandbox.records import BUSINESS_UNITS
 from local.environment import SAMPLE_VARS
-from sandbox.records.reference import BUSINESS_UNITS
-from tests.flows.test_accounts import account, currency
-from tests.flows.test_quotes import HEADERS, in_step, newest, quotation_lines, told
-from tests.world import World
+from tests.flows.quotes import FLOWS, HEADERS, differing_totals, messages, newest, quotation_lines
+from tests.flows.records import account, currency
+from tests.world import running_world
 
 pytestmark = pytest.mark.slow
 
 GERMAN = BUSINESS_UNITS["demf"]
-FLOWS = ("products", "accounts", "contacts", "quotes")
-UNMAPPED = "7d4f0c5e-6a1b-4c6e-9f3e-2000000000{:02}"
+OTHER_UNIT = "7d4f0c5e-6a1b-4c6e-9f3e-2000000000{:02}"
 
 
 @pytest.fixture(scope="module")
 def world(database, airflow, tmp_path_factory):
-    """Both systems with sample records of every kind and both companies, nothing moved yet."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tests.world._DAGS", {})  # business units are read only where companies come from them
-        env = {"P2C_DBT_VARS": json.dumps({**SAMPLE_VARS, "line_discount": "line_item"})}
-        world = World(tmp_path_factory.mktemp("world"), database, "", env, companies=("usmf", "demf"))
-        world.start_sandbox("--accounts", "100", "--products", "60")
+    """Both systems with sample records of every kind and both companies, before the first run."""
+    with running_world(
+        tmp_path_factory.mktemp("world"), database, "--accounts", "100", "--products", "60",
+        env={"P2C_DBT_VARS": json.dumps({**SAMPLE_VARS, "line_discount": "line_item"})},
+        companies=("usmf", "demf"),
+        parses_dags=True,
+    ) as world:  # fmt: skip
         yield world
-        world.stop()
 
 
 @pytest.fixture(scope="module")
-def strange(world) -> str:
-    """Number of an account of a business unit that stands for no company."""
-    unit, team = UNMAPPED.format(1), UNMAPPED.format(2)
+def unmapped(world) -> str:
+    """Number of an account whose business unit is mapped to no company."""
+    unit, team = OTHER_UNIT.format(1), OTHER_UNIT.format(2)
     root = next(
         row for row in world.sales.rows("businessunits") if row["_parentbusinessunitid_value"] is None
     )
@@ -49,7 +47,7 @@ def strange(world) -> str:
 
 
 @pytest.fixture(scope="module")
-def first(world, strange) -> dict[str, dict]:
+def first(world, unmapped) -> dict[str, dict]:
     """Reports of the first run of every flow, by flow."""
     return {flow: world.run(flow) for flow in FLOWS}
 
@@ -71,14 +69,14 @@ def company_of(unit: str) -> list[str]:
     return ["demf"] if unit == GERMAN.guid else ["usmf"]
 
 
-def test_every_customer_is_in_the_company_of_its_accounts_business_unit_and_in_no_other(world, first):
-    said = units(world, "accounts", "accountnumber")
+def test_every_customer_is_only_in_the_company_of_its_accounts_business_unit(world, first):
+    unit_of = units(world, "accounts", "accountnumber")
     there = {
-        number: where for number, where in companies(world, "CustomersV3", "CustomerAccount").items() if number in said
+        number: where for number, where in companies(world, "CustomersV3", "CustomerAccount").items() if number in unit_of
     }  # fmt: skip
 
     assert len(there) > 80
-    assert there == {number: company_of(said[number]) for number in there}
+    assert there == {number: company_of(unit_of[number]) for number in there}
     assert list(there.values()).count(["demf"]) > 5
 
 
@@ -96,7 +94,7 @@ def test_contact_persons_are_in_the_company_of_their_account(world, first):
     assert (role["dataAreaId"], role["DecisionMakingRoleCode"]) == ("demf", "Influencer")
 
 
-def test_quotes_are_in_the_company_of_their_customer_and_add_up_to_the_cent(world, first):
+def test_quotes_are_in_the_company_of_their_customer_with_equal_totals(world, first):
     customers = companies(world, "CustomersV3", "CustomerAccount")
     headers = world.finops.rows(HEADERS)
 
@@ -105,12 +103,10 @@ def test_quotes_are_in_the_company_of_their_customer_and_add_up_to_the_cent(worl
     ]
     assert companies(world, HEADERS, "SalesQuotationNumber")["QUO-X-GERMAN"] == ["demf"]
     assert first["quotes"]["rejected"] == {}
-    assert {
-        number: (ours, theirs) for number, (ours, theirs) in in_step(world).items() if ours != theirs
-    } == {}
+    assert differing_totals(world) == {}
 
 
-def test_a_product_of_both_companies_is_one_product_with_a_price_item_for_each(world, first):
+def test_a_product_of_both_companies_is_one_product_with_a_price_item_per_company(world, first):
     released = companies(world, "SellableReleasedProducts", "ProductNumber")
     both = [number for number, where in released.items() if len(where) == 2]
     products = world.sales.rows("products")
@@ -127,21 +123,21 @@ def test_a_product_of_both_companies_is_one_product_with_a_price_item_for_each(w
 
 def test_a_quote_with_a_product_that_its_company_does_not_sell_is_held_by_name(world, first):
     assert first["quotes"]["held"]["quote_line_product_not_released"] == 1
-    assert "QUO-X-NOT-SOLD-IN-DE" in told(world, first["quotes"])["held", "quote_line_product_not_released"]
+    assert (
+        "QUO-X-NOT-SOLD-IN-DE" in messages(world, first["quotes"])["held", "quote_line_product_not_released"]
+    )
     assert "QUO-X-NOT-SOLD-IN-DE" not in companies(world, HEADERS, "SalesQuotationNumber")
 
 
-def test_an_account_of_a_business_unit_that_stands_for_no_company_is_held_with_the_units_name(
-    world, first, strange
-):
+def test_an_account_of_an_unmapped_business_unit_is_held_with_the_name_of_the_unit(world, first, unmapped):
     assert first["accounts"]["held"]["company_unmapped"] == 1
-    said = told(world, first["accounts"])["held", "company_unmapped"]
-    assert strange in said
-    assert "Northwind France" in said
-    assert strange not in companies(world, "CustomersV3", "CustomerAccount")
+    text = messages(world, first["accounts"])["held", "company_unmapped"]
+    assert unmapped in text
+    assert "Northwind France" in text
+    assert unmapped not in companies(world, "CustomersV3", "CustomerAccount")
 
 
-def test_an_account_that_moves_to_another_unit_after_delivery_is_held_and_nothing_is_doubled(world, first):
+def test_an_account_that_moves_to_another_unit_after_delivery_is_held_and_not_created_again(world, first):
     quote = newest(world, "QUO-X-GERMAN")
     moved = quote["_customerid_value"]
     (number,) = [row["accountnumber"] for row in world.sales.rows("accounts", filter=f"accountid eq {moved}")]
@@ -156,7 +152,7 @@ def test_an_account_that_moves_to_another_unit_after_delivery_is_held_and_nothin
 
     assert world.finops.writes() == []
     assert [count(world, entity) for entity in ("CustomersV3", "CDSContactPersons", HEADERS)] == before
-    assert number in told(world, held["accounts"])["held", "key_changed"]
+    assert number in messages(world, held["accounts"])["held", "key_changed"]
     assert held["accounts"]["held"]["key_changed"] == 1
     assert (
         held["quotes"]["held"]["quote_line_product_not_released"] == 1

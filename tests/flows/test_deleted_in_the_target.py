@@ -1,11 +1,11 @@
-"""What somebody deletes in F&O by hand is noticed by the next full read, whatever its key is made of."""
+"""The next full read notices records that a user has deleted in F&O, even if their key has several fields."""
 
 import pytest
 
 pytestmark = pytest.mark.slow
 
 
-def test_a_quotation_line_that_was_deleted_by_hand_becomes_a_tombstone(world):
+def test_a_quotation_line_that_a_user_deleted_becomes_a_tombstone(world):
     for flow in ("products", "accounts", "contacts", "quotes"):
         world.run(flow)
     world.run("quotes", full=True)
@@ -18,7 +18,7 @@ def test_a_quotation_line_that_was_deleted_by_hand_becomes_a_tombstone(world):
 
     world.run("quotes", full=True)
 
-    buried = world.sql(
+    deleted = world.sql(
         "select payload ->> 'SalesQuotationNumber' from raw.finops_cds_sales_quotation_lines where deleted_at is not null"
     )
-    assert buried == [(line["SalesQuotationNumber"],)]
+    assert deleted == [(line["SalesQuotationNumber"],)]

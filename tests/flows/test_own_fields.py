@@ -1,4 +1,4 @@
-"""Fields of an organisation's own from one system to the other, by a folder of overrides and without a line of code."""
+"""Own fields of an organization, sent to the other system by vars in a folder of overrides."""
 
 import pytest
 
@@ -13,7 +13,7 @@ own_fields:
 
 @pytest.fixture
 def set_vars(tmp_path, monkeypatch, world):
-    """Write the vars of a folder of overrides; DAGs are made anew, as Airflow does by itself."""
+    """Write the vars of a folder of overrides; the DAGs are then parsed again, as Airflow does."""
     monkeypatch.setitem(world.extra_env, "P2C_OVERRIDES", str(tmp_path))
 
     def write(text):
@@ -23,7 +23,7 @@ def set_vars(tmp_path, monkeypatch, world):
     return write
 
 
-def numbered(world):
+def delivered(world):
     """Accounts of Sales that are customers already."""
     customers = {row["CustomerAccount"] for row in world.finops.rows("CustomersV3", select="CustomerAccount")}
     rows = world.sales.rows("accounts", select="accountid,accountnumber", filter="statecode eq 0")
@@ -31,28 +31,29 @@ def numbered(world):
 
 
 @pytest.mark.slow
-def test_an_own_field_is_asked_for_mapped_and_sent_and_an_unmapped_value_holds_its_account(world, set_vars):
+def test_an_own_field_is_read_mapped_and_sent_and_an_unmapped_value_holds_its_account(world, set_vars):
     set_vars("")
     before = world.run("accounts")
     assert "own_field_unmapped" not in before["held"]
-    first, second = numbered(world)[:2]
+    first, second = delivered(world)[:2]
     set_vars(VARS)
     world.sales.send("PATCH", f"accounts({first['accountid']})", {"accountcategorycode": 2})
     row = f'{{"accountid": "{second["accountid"]}", "accountcategorycode": 7}}'
     world.sales.plant("accounts", row)
 
-    world.sales.forget()
-    world.finops.forget()
+    world.forget()
     report = world.run("accounts")
 
-    reads = [request["path"] + str(request) for request in world.sales.asked() if request["method"] == "GET"]
+    reads = [
+        request["path"] + str(request) for request in world.sales.requests() if request["method"] == "GET"
+    ]
     assert any("accountcategorycode" in read for read in reads)
     key = f"CustomersV3(dataAreaId='usmf',CustomerAccount='{first['accountnumber']}')"
     assert world.finops.session.get(world.finops.api + key).json()["CustClassificationId"] == "B"
     assert report["updated"] == 1
     assert report["held"]["own_field_unmapped"] == 1
-    (said,) = world.sql(
+    (violation,) = world.sql(
         "select record, field, value from validation.violations_accounts where broken_rule = 'own_field_unmapped'"
     )
-    assert said == (second["accountnumber"], "accountcategorycode", "7")
+    assert violation == (second["accountnumber"], "accountcategorycode", "7")
     assert len(world.finops.writes()) == 1

@@ -1,4 +1,4 @@
-"""Accounts whose creates go as an import package and whose customers are read by exports."""
+"""The flow of accounts with data packages: imports create customers, exports read them."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Iterator
 import pytest
 
 from tests.flows.packages import jobs, package_dags, set_up_projects
-from tests.flows.test_accounts import account, change, customers
-from tests.world import World
+from tests.flows.records import account, change_account, customers
+from tests.world import World, running_world
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 
 SAMPLE = ("--accounts", "60", "--products", "5")
-# A field that no rule of ours looks at, and in which F&O has room for ten characters.
+# A field that no rule checks and that F&O limits to ten characters.
 OWN_FIELD = '{"own_fields": {"accounts": [{"source": "sic", "target": "StatisticsGroupId"}]}}'
 
 
@@ -22,11 +22,10 @@ OWN_FIELD = '{"own_fields": {"accounts": [{"source": "sic", "target": "Statistic
 def world(database: str, airflow: None, tmp_path_factory) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("packages")
     dags = package_dags(folder / "dags")
-    world = World(folder, database, "", {"P2C_TEST_DAGS": str(dags), "P2C_DBT_VARS": OWN_FIELD})
-    world.start_sandbox(*SAMPLE)
-    set_up_projects(world)
-    yield world
-    world.stop()
+    env = {"P2C_TEST_DAGS": str(dags), "P2C_DBT_VARS": OWN_FIELD}
+    with running_world(folder, database, *SAMPLE, env=env) as world:
+        set_up_projects(world)
+        yield world
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +41,7 @@ def exports(world) -> list[dict]:
     return [job for job in jobs(world) if job["operation"] == "Export"]
 
 
-def test_the_first_load_goes_as_one_package_and_nothing_is_posted(world, first):
+def test_the_first_load_is_one_package_without_a_post(world, first):
     (job,) = imports(world)
     posts = [
         write for write in world.finops.writes() if write["method"] == "POST" and "Customers" in write["path"]
@@ -54,14 +53,10 @@ def test_the_first_load_goes_as_one_package_and_nothing_is_posted(world, first):
     assert (job["state"], job["legalEntityId"]) == ("Succeeded", "usmf")
 
 
-def test_the_target_ends_as_it_does_by_odata(world, first, database_per_test, tmp_path):
-    other = World(tmp_path, database_per_test, "")
-    other.start_sandbox(*SAMPLE)
-    try:
+def test_the_target_is_the_same_as_after_a_load_by_odata(world, first, database_per_test, tmp_path):
+    with running_world(tmp_path, database_per_test, *SAMPLE) as other:
         report = other.run("accounts")
         by_odata = customers(other)
-    finally:
-        other.stop()
 
     assert imports(world)
     assert report["created"] == first["created"]
@@ -71,7 +66,7 @@ def test_the_target_ends_as_it_does_by_odata(world, first, database_per_test, tm
 
 
 def same(row: dict) -> dict:
-    """A customer without what each environment numbers in its own way."""
+    """A customer without the numbers that each environment assigns."""
     return {
         name: value
         for name, value in row.items()
@@ -82,29 +77,28 @@ def same(row: dict) -> dict:
 def test_party_numbers_are_read_back_and_the_ledger_names_the_execution(world, first):
     known = world.sql("select answer ->> 'PartyNumber' from sync.identity where entity = 'CustomersV3'")
     ids = world.sql(
-        "select distinct request_id from sync.ledger where write = 'accounts' and state = 'accepted'"
+        "select distinct request_id from sync.ledger where write = 'accounts' and settled_hash is not null"
     )
 
     assert {number for (number,) in known} == {row["PartyNumber"] for row in customers(world).values()}
     assert (imports(world)[0]["executionId"],) in ids
 
 
-def test_customers_read_by_package_stand_as_odata_says_them(world, first):
+def test_customers_read_by_package_have_the_values_of_odata(world, first):
     world.run("accounts")
     landed = dict(world.sql("select payload ->> 'CustomerAccount', payload from raw.finops_customers_v3"))
     fields = sorted(next(iter(landed.values())))
-    told = customers(world)
+    by_odata = customers(world)
 
-    assert len(landed) == len(told) > 40
+    assert len(landed) == len(by_odata) > 40
     assert {number: {name: payload[name] for name in fields} for number, payload in landed.items()} == {
-        number: {name: row[name] for name in fields} for number, row in told.items()
+        number: {name: row[name] for name in fields} for number, row in by_odata.items()
     }
 
 
 def test_a_second_run_writes_nothing(world, first):
     world.run("accounts")
-    world.sales.forget()
-    world.finops.forget()
+    world.forget()
     before = len(imports(world))
 
     report = world.run("accounts")
@@ -114,7 +108,7 @@ def test_a_second_run_writes_nothing(world, first):
     assert [write for write in world.finops.writes() if "DataManagement" not in write["path"]] == []
 
 
-def test_a_change_of_one_customer_lands_as_one_row_of_an_export(world, first):
+def test_a_change_of_one_customer_is_one_row_of_an_export(world, first):
     number = next(iter(customers(world)))
     world.finops.send(
         "PATCH", f"CustomersV3(dataAreaId='usmf',CustomerAccount='{number}')", {"OnHoldStatus": "All"}
@@ -129,7 +123,7 @@ def test_a_change_of_one_customer_lands_as_one_row_of_an_export(world, first):
     assert held == ("All",)
 
 
-def test_a_customer_that_is_gone_is_found_by_the_full_export(world, first):
+def test_a_full_export_notices_a_deleted_customer(world, first):
     world.finops.send("POST", "CustomersV3", {"dataAreaId": "usmf", "CustomerAccount": "GONE-1", "CustomerGroupId": "10",
                       "SalesCurrencyCode": "USD", "PartyType": "Organization", "OrganizationName": "Gone"})  # fmt: skip
     world.run("accounts")
@@ -137,17 +131,17 @@ def test_a_customer_that_is_gone_is_found_by_the_full_export(world, first):
 
     world.run("accounts", full=True)
 
-    (gone,) = world.sql(
+    (is_deleted,) = world.sql(
         "select deleted_at is not null from raw.finops_customers_v3 where key like '%%GONE-1%%'"
     )
-    assert gone == (True,)
+    assert is_deleted == (True,)
 
 
-def test_updates_go_one_by_one(world, first):
+def test_updates_are_sent_by_odata(world, first):
     guid = world.sql(
-        "select source_key from sync.ledger where write = 'accounts' and state = 'accepted' order by 1 limit 1"
+        "select source_key from sync.ledger where write = 'accounts' and settled_hash is not null order by 1 limit 1"
     )[0][0]
-    change(world, guid, telephone1="+1 206 555 0199")
+    change_account(world, guid, telephone1="+1 206 555 0199")
     world.finops.forget()
     before = len(imports(world))
 
@@ -159,15 +153,15 @@ def test_updates_go_one_by_one(world, first):
     assert len(imports(world)) == before
 
 
-def test_a_poison_row_in_a_package_is_refused_alone_with_its_sentence(world, first):
+def test_only_the_bad_row_of_a_package_is_rejected_with_its_message(world, first):
     for n in range(40, 60):
         account(world, n, sic="much too long" if n == 50 else "segment" if n % 2 else None)
     before = len(customers(world))
 
     report = world.run("accounts")
 
-    told = world.sql(
-        "select sentence, request_id from sync.ledger where write = 'accounts' and state = 'rejected'"
+    rejected = world.sql(
+        "select sentence, request_id from sync.ledger where write = 'accounts' and rejected_hash is not null"
     )
     job = imports(world)[-1]
     assert (job["state"], job["entities"][0]["errors"]) == ("PartiallySucceeded", 1)
@@ -175,12 +169,12 @@ def test_a_poison_row_in_a_package_is_refused_alone_with_its_sentence(world, fir
     assert sum(report["rejected"].values()) == 1
     assert len(customers(world)) == before + 19
     assert {customers(world)[f"NEW-00{n}"]["StatisticsGroupId"] for n in (41, 42)} == {"segment", ""}
-    assert len(told) == 1
-    assert "10 characters" in told[0][0]
-    assert told[0][1] == job["executionId"]
+    assert len(rejected) == 1
+    assert "10 characters" in rejected[0][0]
+    assert rejected[0][1] == job["executionId"]
 
 
-def test_records_that_exist_already_are_adopted_and_not_overwritten(world, first):
+def test_existing_records_are_adopted_and_not_overwritten(world, first):
     for n in range(70, 85):
         account(world, n)
     world.finops.send("POST", "CustomersV3", {"dataAreaId": "usmf", "CustomerAccount": "NEW-0075", "CustomerGroupId": "10",

@@ -1,21 +1,23 @@
-"""Products from F&O to Sales, end to end; each test starts from where the one before it left both systems."""
+"""Products from F&O to Sales, end to end; each test continues where the one before it ended."""
 
 import pytest
 
 
-def active(world) -> dict[str, dict]:
+def products(world) -> dict[str, dict]:
     rows = world.sales.rows("products")
     return {row["productnumber"]: row for row in rows}
 
 
 def released(world, number: str, **more: object) -> None:
-    """Release a product in F&O, in all three entities that speak of it."""
+    """Release a product in F&O, in all three entities that contain it."""
     item = f"I-{number}"[:20]
     base = {"dataAreaId": "usmf", "ProductNumber": number}
-    said = {"ProductName": f"Product {number}", "ProductType": "Item", "CurrencyCode": "USD", "SalesPrice": 10.5,
+    values = {"ProductName": f"Product {number}", "ProductType": "Item", "CurrencyCode": "USD", "SalesPrice": 10.5,
             "UnitCost": 7, "SalesUnitSymbol": "ea", "InventoryUnitSymbol": "ea", "IsSalesStopped": "No", **more}  # fmt: skip
-    world.finops.send("POST", "SellableReleasedProducts", {**base, **said})
-    shared = {name: said[name] for name in ("ProductName", "ProductType", "CurrencyCode", "SalesUnitSymbol")}
+    world.finops.send("POST", "SellableReleasedProducts", {**base, **values})
+    shared = {
+        name: values[name] for name in ("ProductName", "ProductType", "CurrencyCode", "SalesUnitSymbol")
+    }
     world.finops.send("POST", "CDSReleasedDistinctProducts", {**base, "ItemNumber": item, **shared})
     world.finops.send(
         "POST", "ReleasedProductsV2", {"dataAreaId": "usmf", "ItemNumber": item, "SalesPriceQuantity": 1}
@@ -27,17 +29,17 @@ def first(world) -> dict:
     return world.run("products")
 
 
-def test_every_sellable_product_is_accounted_for(world, first):
+def test_every_sellable_product_is_in_the_report(world, first):
     assert first["read"] == len(world.finops.rows("SellableReleasedProducts", filter="dataAreaId eq 'usmf'"))
-    assert first["created"] + first["updated"] > 15, "those that quotes name stand in Sales already"
+    assert first["created"] + first["updated"] > 15, "Sales already has the products of its quotes"
     assert first["rejected"] == {}
 
 
-def test_a_product_is_active_and_sits_on_the_first_price_list_of_its_currency(world, first):
+def test_a_product_is_active_and_on_the_first_price_list_of_its_currency(world, first):
     released(world, "P-100")
     world.run("products")
 
-    product = active(world)["P-100"]
+    product = products(world)["P-100"]
     lists = {row["pricelevelid"]: row for row in world.sales.rows("pricelevels")}
     usd = sorted(
         (row["name"].lower(), row["pricelevelid"]) for row in lists.values()
@@ -52,16 +54,11 @@ def test_a_product_is_active_and_sits_on_the_first_price_list_of_its_currency(wo
 
 def test_a_second_run_writes_nothing_to_either_system(world, first):
     world.run("products")
-    world.sales.forget()
-    world.finops.forget()
 
-    world.run("products")
-
-    assert world.sales.writes() == []
-    assert world.finops.writes() == []
+    world.run_writes_nothing("products")
 
 
-def test_a_new_price_changes_the_product_and_its_price_item_and_nothing_else(world, first):
+def test_a_new_price_changes_only_the_product_and_its_price_item(world, first):
     key = "SellableReleasedProducts(dataAreaId='usmf',ProductNumber='P-100')"
     world.finops.send("PATCH", key, {"SalesPrice": 11.25})
     world.sales.forget()
@@ -72,7 +69,7 @@ def test_a_new_price_changes_the_product_and_its_price_item_and_nothing_else(wor
     assert sorted(tuple(write["fields"]) for write in world.sales.writes()) == [("amount",), ("price",)]
 
 
-def test_a_product_of_a_currency_without_price_list_is_held_and_released_when_there_is_one(world, first):
+def test_a_product_is_held_until_its_currency_has_a_price_list(world, first):
     if not world.finops.rows("Currencies", filter="CurrencyCode eq 'SEK'"):
         world.finops.send("POST", "Currencies", {"CurrencyCode": "SEK", "Name": "Swedish krona"})
     rows = world.sales.rows("transactioncurrencies", filter="isocurrencycode eq 'SEK'")
@@ -85,7 +82,7 @@ def test_a_product_of_a_currency_without_price_list_is_held_and_released_when_th
     released(world, "P-SEK", CurrencyCode="SEK")
     held = world.run("products")
     assert held["held"]["price_list_missing"] >= 1
-    assert "P-SEK" not in active(world)
+    assert "P-SEK" not in products(world)
 
     world.sales.send("POST", "pricelevels", {
         "name": "Standard SEK",
@@ -94,19 +91,19 @@ def test_a_product_of_a_currency_without_price_list_is_held_and_released_when_th
     report = world.run("products")
 
     assert report["created"] >= 1
-    assert active(world)["P-SEK"]["statecode"] == 0
+    assert products(world)["P-SEK"]["statecode"] == 0
 
 
 @pytest.mark.parametrize("number", ["A/B", "A:B", "A+B", "A%B", "A&B", "A'B", "A B"])
-def test_a_product_number_may_hold_any_character(world, first, number):
+def test_a_product_number_may_have_any_character(world, first, number):
     released(world, number)
 
     world.run("products")
 
-    assert active(world)[number]["name"] == f"Product {number}"
+    assert products(world)[number]["name"] == f"Product {number}"
 
 
-def test_a_product_that_sales_has_already_is_adopted_under_its_own_id(world, first):
+def test_an_existing_product_of_sales_is_adopted_with_its_own_id(world, first):
     unit = world.sales.rows("products", filter="productnumber eq 'P-100'")[0]
     guid = "aaaaaaaa-0000-4000-8000-00000000000a"
     world.sales.send("POST", "products", {
@@ -119,8 +116,8 @@ def test_a_product_that_sales_has_already_is_adopted_under_its_own_id(world, fir
     report = world.run("products")
 
     assert report["created"] == 0
-    assert active(world)["P-OLD"]["productid"] == guid
-    assert active(world)["P-OLD"]["name"] == "Product P-OLD"
+    assert products(world)["P-OLD"]["productid"] == guid
+    assert products(world)["P-OLD"]["name"] == "Product P-OLD"
 
 
 def test_a_product_whose_sales_are_stopped_is_retired(world, first):
@@ -130,10 +127,10 @@ def test_a_product_whose_sales_are_stopped_is_retired(world, first):
     report = world.run("products")
 
     assert report["deactivated"] == 1
-    assert active(world)["P-100"]["statecode"] == 1
+    assert products(world)["P-100"]["statecode"] == 1
 
 
-def test_a_product_that_vanished_is_reported_and_retired_after_three_complete_reads(world, first):
+def test_a_deleted_product_is_retired_after_three_complete_reads(world, first):
     released(world, "P-GONE")
     world.run("products")
     world.finops.send("DELETE", "SellableReleasedProducts(dataAreaId='usmf',ProductNumber='P-GONE')")
@@ -141,6 +138,6 @@ def test_a_product_that_vanished_is_reported_and_retired_after_three_complete_re
     states = []
     for _ in range(3):
         world.run("products")
-        states.append(active(world)["P-GONE"]["statecode"])
+        states.append(products(world)["P-GONE"]["statecode"])
 
     assert states == [0, 0, 1]

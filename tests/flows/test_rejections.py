@@ -1,13 +1,13 @@
-"""What the target refuses rests, with the target's own sentence, until there is a reason to try again."""
+"""A rejected record keeps the target's message and is not sent again until there is a reason."""
 
-from tests.flows.test_accounts import account, customers
+from tests.flows.records import account, customers
 
 
-def test_a_run_whose_records_are_mostly_refused_fails_and_says_why(world, monkeypatch):
+def test_a_run_with_mostly_rejected_records_fails_and_reports_them(world, monkeypatch):
     world.run("accounts")
     delivered = len(customers(world))
     account(world, 1)
-    # A description that F&O has no room for; no rule of ours looks at what a var says.
+    # A description that is too long for F&O; no rule checks values of vars.
     monkeypatch.setitem(world.extra_env, "P2C_DBT_VARS", '{"address_description": "' + "x" * 150 + '"}')
 
     report = world.run("accounts", expect="failed")
@@ -17,19 +17,19 @@ def test_a_run_whose_records_are_mostly_refused_fails_and_says_why(world, monkey
     assert len(customers(world)) == delivered
 
 
-def test_refused_records_rest_in_the_next_run_and_go_again_when_asked_for(world, monkeypatch):
+def test_rejected_records_are_sent_again_only_by_a_run_with_retry_rejected(world, monkeypatch):
     monkeypatch.setitem(world.extra_env, "P2C_DBT_VARS", '{"address_description": "' + "x" * 150 + '"}')
     world.finops.forget()
 
-    resting = world.run("accounts", expect="failed")
+    second = world.run("accounts", expect="failed")
     assert world.finops.writes() == []
-    assert sum(resting["rejected"].values()) > 30
+    assert sum(second["rejected"].values()) > 30
 
-    asked = world.run("accounts", expect="failed", retry_rejected=True)
-    assert asked["writes"]["finops"] == sum(asked["rejected"].values())
+    retry = world.run("accounts", expect="failed", retry_rejected=True)
+    assert retry["writes"]["finops"] == sum(retry["rejected"].values())
 
 
-def test_once_the_cause_is_mended_everything_goes_by_itself(world):
+def test_once_the_cause_is_corrected_the_next_run_sends_the_record(world):
     world.finops.forget()
 
     report = world.run("accounts")

@@ -1,5 +1,5 @@
-"""Every rule over the wire: a record that breaks it stands in one system, the flows run, and then it is looked for in
-the other one. All records stand there together, each good in every way but one."""
+"""Every rule end to end: a record that breaks it is stored in one system, all flows run, and the other system is searched
+for it. All records are there together; each breaks one rule."""
 
 from __future__ import annotations
 
@@ -14,13 +14,12 @@ from tests.dbt import test_product_rules as product_rules
 from tests.dbt import test_quote_rules as quote_rules
 from tests.dbt.warehouse import EACH, RETAIL, guid
 from tests.flows.planting import Planted
-from tests.world import World
+from tests.flows.quotes import FLOWS, HEADERS, LINES
+from tests.world import World, running_world
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
-FLOWS = ("products", "accounts", "contacts", "quotes")
 CUSTOMERS, PERSONS = "CustomersV3", "CDSContactPersons"
-HEADERS, LINES = "CDSSalesQuotationHeaders", "CDSSalesQuotationLines"
 LABELS = {
     "accounts": [(CUSTOMERS, "CustomerAccount")],
     "contacts": [(PERSONS, "LastName"), (CUSTOMERS, "PersonLastName")],
@@ -30,49 +29,49 @@ LABELS = {
 
 
 def cases(flow: str, *tables: dict[str, tuple], kind: str = "") -> list:
-    """(flow, what the record is like, rule), each marked with the rule that it breaks."""
+    """(flow, name of the record, rule), each marked with the rule that the record breaks."""
     return [
         pytest.param(
             flow,
-            kind + said,
+            kind + name,
             case[-1],
-            id=f"{flow}: {kind}{said}",
+            id=f"{flow}: {kind}{name}",
             marks=pytest.mark.rule("*" if case[-1] == "key_changed" else flow, case[-1]),
         )
         for table in tables
-        for said, case in table.items()
+        for name, case in table.items()
     ]
 
 
 @dataclass
-class Seen:
-    """What one run of every flow left behind; ``targets`` are the rows of both targets as they answer them."""
+class Results:
+    """The results of one run of every flow; ``targets`` are the rows of both target systems."""
 
     reports: dict[str, dict] = field(default_factory=dict)
     broken: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
     locked: dict[str, dict[str, str]] = field(default_factory=dict)
     targets: dict[str, list[dict]] = field(default_factory=dict)
 
-    def told(self, flow: str, key: str) -> dict[str, str]:
+    def violations(self, flow: str, key: str) -> dict[str, str]:
         """{broken rule: effect} of a record."""
         return self.broken[flow].get(key, {})
 
     def has(self, flow: str, label: str) -> bool:
-        """Whether the flow's target shows a record of this number or name, in any company."""
+        """Whether the flow's target has a record with this number or name, in any company."""
         return any(label == row[name] for entity, name in LABELS[flow] for row in self.targets[entity])
 
 
 @pytest.fixture(scope="module")
 def world(database, airflow, tmp_path_factory):
-    """Both systems without any records, two companies."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tests.world._DAGS", {})
-        settings = {"max_blocked_share": 1.0, "fixed_company": "usmf", "product_master_company": "usmf"}
-        env = {"P2C_DBT_VARS": json.dumps(settings)}
-        world = World(tmp_path_factory.mktemp("world"), database, "", env, companies=("usmf", "demf"))
-        world.start_sandbox("--accounts", "0", "--products", "0")
+    """Both systems without records, with two companies."""
+    settings = {"max_blocked_share": 1.0, "fixed_company": "usmf", "product_master_company": "usmf"}
+    with running_world(
+        tmp_path_factory.mktemp("world"), database, "--accounts", "0", "--products", "0",
+        env={"P2C_DBT_VARS": json.dumps(settings)},
+        companies=("usmf", "demf"),
+        parses_dags=True,
+    ) as world:  # fmt: skip
         yield world
-        world.stop()
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +83,7 @@ def planted(world):
 
 @pytest.fixture(scope="module")
 def keys(planted) -> dict[tuple[str, str], tuple[str, str]]:
-    """{(flow, what the record is like): (its key, what the target would call it)}."""
+    """{(flow, name of the record): (its key, its number or name in the target)}."""
     plants = {
         "products": plant_products,
         "accounts": plant_accounts,
@@ -92,28 +91,28 @@ def keys(planted) -> dict[tuple[str, str], tuple[str, str]]:
         "quotes": plant_quotes,
     }
     return {
-        (flow, said): (key, label_of(planted, flow, key))
+        (flow, name): (key, label_of(planted, flow, key))
         for flow, plant in plants.items()
-        for said, key in plant(planted).items()
+        for name, key in plant(planted).items()
     }
 
 
 def label_of(planted: Planted, flow: str, key: str) -> str:
-    """The number or name that the target would show."""
+    """The number or name of the record in the target."""
     if flow == "products":
         return f"Product {json.loads(key)[1]}"
     if flow == "quotes":
-        return planted.typed["quotes"].get(key, {}).get("quotenumber") or key.upper()
-    row = planted.typed[flow][key]
+        return planted.stored["quotes"].get(key, {}).get("quotenumber") or key.upper()
+    row = planted.stored[flow][key]
     return str(row["accountnumber"] if flow == "accounts" else row["lastname"])
 
 
 def plant_products(planted: Planted) -> dict[str, str]:
     found = {}
-    for n, (said, (fields, _)) in enumerate(product_rules.HELD.items(), 100):
-        found[said] = planted.product(f"P-{n}", **fields)
-    for n, (said, (fields, _)) in enumerate(product_rules.IN_SALES.items(), 200):
-        found[said] = planted.product(f"P-{n}")
+    for n, (name, (fields, _)) in enumerate(product_rules.HELD.items(), 100):
+        found[name] = planted.product(f"P-{n}", **fields)
+    for n, (name, (fields, _)) in enumerate(product_rules.IN_SALES.items(), 200):
+        found[name] = planted.product(f"P-{n}")
         planted.sales_product(n, f"P-{n}", name=f"As it was {n}", **fields)
     found["good"] = planted.product("P-1")
     found["of another company"] = planted.product("P-3", "demf")
@@ -130,16 +129,16 @@ def plant_products(planted: Planted) -> dict[str, str]:
     )
     found["same list"] = planted.product("P-4")
     found["the other company's, same list"] = planted.product("P-4", "demf", CurrencyCode="USD")
-    found["that will vanish"] = planted.product("P-6", IsSalesStopped="Yes")
+    found["to be deleted"] = planted.product("P-6", IsSalesStopped="Yes")
     return found
 
 
 def plant_accounts(planted: Planted) -> dict[str, str]:
     found = {}
-    for n, (said, (fields, _)) in enumerate(account_rules.HELD.items(), 100):
-        found[said] = planted.account(n, **fields)
-    for n, (said, fields) in enumerate(account_rules.SENT.items(), 200):
-        found[said] = planted.account(n, **fields)
+    for n, (name, (fields, _)) in enumerate(account_rules.HELD.items(), 100):
+        found[name] = planted.account(n, **fields)
+    for n, (name, fields) in enumerate(account_rules.SENT.items(), 200):
+        found[name] = planted.account(n, **fields)
     found["good"] = planted.account(1)
     found["inactive"] = planted.account(2, statecode=1, statuscode=2)
     found["shared"] = planted.account(4, accountnumber="NW-7001")
@@ -149,15 +148,15 @@ def plant_accounts(planted: Planted) -> dict[str, str]:
     )
     found["poisoned"] = planted.account(10)
     planted.poison("sales", "accounts", accountid=found["poisoned"], name="A\0")
-    found["half a letter"] = planted.account(11)
-    planted.poison("sales", "accounts", accountid=found["half a letter"], name="A\ud800")
+    found["half a character"] = planted.account(11)
+    planted.poison("sales", "accounts", accountid=found["half a character"], name="A\ud800")
     found["like a customer"] = planted.account(13, name="Known There")
     planted.land("finops", CUSTOMERS, {
         "dataAreaId": "usmf", "CustomerAccount": "OTHER-1", "OrganizationName": "Known There", "AddressCity": "Reno",
         "PartyType": "Organization", "CustomerGroupId": "10", "SalesCurrencyCode": "USD",
     })  # fmt: skip
-    for n, said in enumerate(("to be deleted", "to be closed", "to be renumbered"), 20):
-        found[said] = planted.account(n)
+    for n, name in enumerate(("to be deleted", "to be closed", "to be renumbered"), 20):
+        found[name] = planted.account(n)
     return found
 
 
@@ -170,11 +169,11 @@ def plant_contacts(planted: Planted) -> dict[str, str]:
         "customer": contact_rules.HELD | contact_rules.HELD_CUSTOMERS,
     }
     for kind, cases in kinds.items():
-        for said, (fields, _) in cases.items():
+        for name, (fields, _) in cases.items():
             n += 1
-            found[f"{kind} {said}"] = planted.contact(n, home, **{"lastname": f"Held {n}", **fields})
+            found[f"{kind} {name}"] = planted.contact(n, home, **{"lastname": f"Held {n}", **fields})
             if kind == "customer":
-                planted.sells_to(found[f"{kind} {said}"], "salesorders")
+                planted.sells_to(found[f"{kind} {name}"], "salesorders")
     found["good"] = planted.contact(1, home)
     found["good customer"] = planted.contact(2, home)
     planted.sells_to(found["good customer"], "salesorders")
@@ -192,17 +191,17 @@ def plant_contacts(planted: Planted) -> dict[str, str]:
 
 
 def plant_quotes(planted: Planted) -> dict[str, str]:
-    """After the flow of products has delivered P-1: its lines name products of Sales by their id there."""
+    """Their lines refer to products of Sales by id, so those are stored too."""
     for n in (2, 3):
         planted.sales_product(n, f"P-{n}", statecode=0)
     planted.sales_product(1, "P-1", statecode=0)
     planted.land("sales", "uoms", {"uomid": guid("unit", 77), "name": "Barrel", "_uomscheduleid_value": None})
     found = {}
-    for n, (said, (header, line, _)) in enumerate(quote_rules.HELD.items(), 100):
-        found[said] = planted.quote(n, 0, **{"totallineitemamount": 21, **header})
+    for n, (name, (header, line, _)) in enumerate(quote_rules.HELD.items(), 100):
+        found[name] = planted.quote(n, 0, **{"totallineitemamount": 21, **header})
         planted.quote_line(n, 1, **line)
-    for n, (said, (header, _)) in enumerate(quote_rules.EXCLUDED.items(), 200):
-        found[said] = planted.quote(n, **header)
+    for n, (name, (header, _)) in enumerate(quote_rules.EXCLUDED.items(), 200):
+        found[name] = planted.quote(n, **header)
     found["good"] = planted.quote(1, 2)
     found["won"] = planted.quote(2, statecode=2, statuscode=4)
     found["without lines"] = planted.quote(3, 0)
@@ -213,29 +212,29 @@ def plant_quotes(planted: Planted) -> dict[str, str]:
     planted.quote(21)
     found["poisoned"] = guid("quote", 21)
     planted.poison("sales", "quotes", quoteid=guid("quote", 21), name="Q\0")
-    for n, said in enumerate(("Sent", "Confirmed", "Lost", "Cancelled", "Submitted"), 30):
-        found[f"quotation {said}"] = planted.quote(n)
-    for n, said in enumerate(("to be deleted", "to be lost", "to be added to", "to be priced anew"), 40):
-        found[said] = planted.quote(n)
+    for n, name in enumerate(("Sent", "Confirmed", "Lost", "Cancelled", "Submitted"), 30):
+        found[f"quotation {name}"] = planted.quote(n)
+    for n, name in enumerate(("to be deleted", "to be lost", "to be added to", "to be repriced"), 40):
+        found[name] = planted.quote(n)
     return found
 
 
-def run_all(world: World, planted: Planted, **params: bool) -> Seen:
-    seen = Seen()
+def run_all(world: World, planted: Planted, **params: bool) -> Results:
+    results = Results()
     for flow in FLOWS:
-        seen.reports[flow] = world.run(flow, **params)
-        seen.broken[flow] = planted.broken(flow)
+        results.reports[flow] = world.run(flow, **params)
+        results.broken[flow] = planted.broken(flow)
         run_id = planted.one("select max(run_id) from sync.run where flow = %s", flow)
-        seen.locked[flow] = planted.locked(run_id)
+        results.locked[flow] = planted.locked(run_id)
     for entity in (CUSTOMERS, PERSONS, HEADERS, LINES):
-        seen.targets[entity] = world.finops.rows(entity)
-    seen.targets["products"] = world.sales.rows("products")
-    return seen
+        results.targets[entity] = world.finops.rows(entity)
+    results.targets["products"] = world.sales.rows("products")
+    return results
 
 
 @pytest.fixture(scope="module")
-def first(world, planted, keys) -> Seen:
-    """After the first run of every flow."""
+def first(world, planted, keys) -> Results:
+    """Results of the first run of every flow."""
     return run_all(world, planted)
 
 
@@ -248,7 +247,7 @@ HELD = [
     *cases("products", {"poisoned": ("payload_unreadable",)}),
     *cases("contacts", {"poisoned": ("payload_unreadable",)}),
     *cases("accounts", {
-        "poisoned": ("payload_unreadable",), "half a letter": ("payload_unreadable",),
+        "poisoned": ("payload_unreadable",), "half a character": ("payload_unreadable",),
         "shared": ("account_number_shared",), "shared in other case": ("account_number_shared",),
     }),
     *cases("quotes", {
@@ -256,7 +255,7 @@ HELD = [
         "same number": ("quote_number_shared",),
     }),
 ]  # fmt: skip
-LEFT_OUT = [
+EXCLUDED = [
     *cases("products", {
         "stopped": ("product_stopped",), "the other company's, same list": ("price_of_other_company",),
     }),
@@ -267,7 +266,7 @@ LEFT_OUT = [
     }),
     *cases("quotes", quote_rules.EXCLUDED),
 ]  # fmt: skip
-TOLD = [
+WARNED = [
     *cases("products", {"priced by percentage": ("price_method_replaced",)}),
     *cases("accounts", {"state not sent": ("state_not_sent",), "like a customer": ("customer_similar",)}),
     *cases("contacts", {"state not sent": ("state_not_sent",)}),
@@ -276,50 +275,50 @@ TOLD = [
     }),
 ]  # fmt: skip
 SENT = [
-    *[("accounts", said) for said in ("good", *account_rules.SENT)],
+    *[("accounts", name) for name in ("good", *account_rules.SENT)],
     ("products", "good"), ("contacts", "good"), ("contacts", "good customer"), ("quotes", "good"), ("quotes", "won"),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("flow", "said", "rule"), HELD)
-def test_it_is_held_by_name_and_does_not_reach_the_target(first, keys, flow, said, rule):
-    key, label = keys[flow, said]
+@pytest.mark.parametrize(("flow", "name", "rule"), HELD)
+def test_it_is_held_and_is_not_in_the_target(first, keys, flow, name, rule):
+    key, label = keys[flow, name]
 
-    assert first.told(flow, key)[rule] == "block"
+    assert first.violations(flow, key)[rule] == "block"
     assert first.reports[flow]["held"]
     assert not first.has(flow, label)
 
 
-@pytest.mark.parametrize(("flow", "said", "rule"), LEFT_OUT)
-def test_it_is_left_out_by_name(first, keys, flow, said, rule):
-    key, label = keys[flow, said]
+@pytest.mark.parametrize(("flow", "name", "rule"), EXCLUDED)
+def test_it_is_excluded_and_is_not_in_the_target(first, keys, flow, name, rule):
+    key, label = keys[flow, name]
 
-    assert first.told(flow, key) == {rule: "exclude"}
+    assert first.violations(flow, key) == {rule: "exclude"}
     assert first.reports[flow]["excluded"][rule] >= 1
     assert rule == "price_of_other_company" or not first.has(flow, label)
 
 
-@pytest.mark.parametrize(("flow", "said", "rule"), TOLD)
-def test_it_goes_and_is_told(first, keys, flow, said, rule):
-    key, label = keys[flow, said]
+@pytest.mark.parametrize(("flow", "name", "rule"), WARNED)
+def test_it_is_sent_with_a_warning(first, keys, flow, name, rule):
+    key, label = keys[flow, name]
 
-    assert first.told(flow, key) == {rule: "warn"}
+    assert first.violations(flow, key) == {rule: "warn"}
     assert first.reports[flow]["warned"][rule] >= 1
     assert first.has(flow, label)
 
 
-@pytest.mark.parametrize(("flow", "said"), SENT, ids=lambda value: str(value))
-def test_it_goes(first, keys, flow, said):
-    key, label = keys[flow, said]
+@pytest.mark.parametrize(("flow", "name"), SENT, ids=lambda value: str(value))
+def test_it_is_sent(first, keys, flow, name):
+    key, label = keys[flow, name]
 
-    assert first.told(flow, key) == {}
+    assert first.violations(flow, key) == {}
     assert first.has(flow, label)
 
 
-def test_nothing_but_good_records_reached_finance_and_operations(first, keys):
-    """The tests above look for what they know; this one for whatever else there may be."""
-    good = {keys[flow, said][1] for flow, said in SENT} | {keys[p.values[0], p.values[1]][1] for p in TOLD}
-    later = {label for (flow, said), (_, label) in keys.items() if said.startswith(("to be ", "quotation "))}
+def test_f_and_o_has_no_other_records(first, keys):
+    """The tests above search for known records, this one for any others."""
+    good = {keys[flow, name][1] for flow, name in SENT} | {keys[p.values[0], p.values[1]][1] for p in WARNED}
+    later = {label for (flow, name), (_, label) in keys.items() if name.startswith(("to be ", "quotation "))}
     ours = {
         row["CustomerAccount"]
         for row in first.targets[CUSTOMERS]
@@ -335,10 +334,10 @@ def test_nothing_but_good_records_reached_finance_and_operations(first, keys):
 LATER = [
     *cases("accounts", {"to be deleted": ("exclude", "account_deleted"), "to be closed": ("warn", "customer_left_active")}),
     *cases("contacts", {"to be deleted": ("exclude", "contact_deleted"), "good customer": ("warn", "customer_left_active")}),
-    *cases("products", {"that will vanish": ("exclude", "product_gone"), "same list": ("warn", "product_vanished")}),
+    *cases("products", {"to be deleted": ("exclude", "product_gone"), "same list": ("warn", "product_vanished")}),
     *cases("quotes", {
         "to be deleted": ("exclude", "quote_deleted"), "to be lost": ("warn", "quotation_left_open"),
-        "to be added to": ("warn", "quotation_line_unknown"), "to be priced anew": ("warn", "line_amount_differs"),
+        "to be added to": ("warn", "quotation_line_unknown"), "to be repriced": ("warn", "line_amount_differs"),
     }),
 ]  # fmt: skip
 LOCKED = [
@@ -352,10 +351,10 @@ LOCKED = [
 
 
 @pytest.fixture(scope="module")
-def second(world, planted, keys, first) -> Seen:
-    """After people changed records that had been delivered, and a second full run of every flow."""
-    for entity, said in (("accounts", "accounts"), ("contacts", "contacts")):
-        world.sales.send("DELETE", f"{entity}({keys[said, 'to be deleted'][0]})")
+def second(world, planted, keys, first) -> Results:
+    """Results of a second full run of every flow, after users have changed delivered records."""
+    for entity in ("accounts", "contacts"):
+        world.sales.send("DELETE", f"{entity}({keys[entity, 'to be deleted'][0]})")
     world.sales.send("DELETE", f"quotes({guid('quote', 40)})")
     closed = {"statecode": 1, "statuscode": 2}
     world.sales.send("PATCH", f"accounts({keys['accounts', 'to be closed'][0]})", closed)
@@ -380,19 +379,17 @@ def second(world, planted, keys, first) -> Seen:
     return run_all(world, planted, full=True)
 
 
-@pytest.mark.parametrize(("flow", "said", "rule"), LATER)
-def test_what_changes_after_delivery_is_told_and_stays_where_it_is(second, keys, flow, said, rule):
-    key, label = keys[flow, said]
+@pytest.mark.parametrize(("flow", "name", "rule"), LATER)
+def test_what_changes_after_delivery_is_reported_and_stays_in_the_target(second, keys, flow, name, rule):
+    key, label = keys[flow, name]
 
-    assert rule in second.told(flow, key)
+    assert rule in second.violations(flow, key)
     assert second.has(flow, label) == (rule != "product_gone")
 
 
-@pytest.mark.parametrize(("flow", "said", "rule"), LOCKED)
-def test_what_may_not_be_changed_there_any_more_is_held_and_left_as_it_is(
-    first, second, keys, flow, said, rule
-):
-    key, label = keys[flow, said]
+@pytest.mark.parametrize(("flow", "name", "rule"), LOCKED)
+def test_what_the_target_has_locked_is_held_and_not_changed(first, second, keys, flow, name, rule):
+    key, label = keys[flow, name]
 
     assert second.locked[flow][key] == rule
     assert second.reports[flow]["held"][rule] >= 1

@@ -7,6 +7,9 @@ import sys
 import pytest
 import yaml
 
+from local.airflow_stack import POOL_SLOTS, POOLS
+from prospect_to_cash.flow_card import SYSTEMS
+from prospect_to_cash.hooks import pool_of
 from tests.local.conftest import ROOT
 
 COMPOSE = ROOT / "docker-compose.yaml"
@@ -44,8 +47,17 @@ def test_nothing_starts_before_both_databases_are_migrated(compose):
     for name in AIRFLOW - {"init"}:
         waits = compose["services"][name]["depends_on"]
         assert waits["init"] == {"condition": "service_completed_successfully"}, name
-    assert "prospect_to_cash.stores.migrate" in compose["services"]["init"]["command"][-1]
+    assert "prospect_to_cash.database.migrate" in compose["services"]["init"]["command"][-1]
     assert compose["services"]["init"]["environment"]["_AIRFLOW_DB_MIGRATE"] == "true"
+
+
+def test_the_pools_of_both_systems_are_created_and_existing_ones_keep_their_slots(compose):
+    script = compose["services"]["init"]["command"][-1]
+    names = [pool_of(system) for system in SYSTEMS]
+
+    assert sorted(POOLS) == sorted(names)
+    assert f"for pool in {' '.join(names)}; do" in script
+    assert f"airflow pools get $$pool || airflow pools set $$pool {POOL_SLOTS} " in script
 
 
 def test_every_lasting_service_has_a_health_check(compose):
@@ -53,7 +65,7 @@ def test_every_lasting_service_has_a_health_check(compose):
         assert compose["services"][name]["healthcheck"]["test"], name
 
 
-def test_only_the_ui_has_a_port_and_only_on_this_host_unless_said_otherwise(compose):
+def test_only_the_ui_has_a_port_and_by_default_only_on_this_host(compose):
     ports = {name: service["ports"] for name, service in compose["services"].items() if "ports" in service}
 
     assert ports == {"api-server": ["${AIRFLOW_UI_BIND:-127.0.0.1}:${AIRFLOW_UI_PORT:-8080}:8080"]}

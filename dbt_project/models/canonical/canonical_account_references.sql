@@ -4,7 +4,7 @@ with accounts as (
 
 ),
 
-answered as (
+identities as (
 
     select * from {{ ref('stg_sync__identities') }}
 
@@ -23,16 +23,16 @@ contact_persons as (
 
 ),
 
-agreed as (
+final as (
 
     select
         accounts.source_key,
         nullif(accounts.parent_account_id, accounts.source_key) as parent_account_id,
         contact_persons.contact_person_id
     from accounts
-    left join answered as customers
+    left join identities as customers
         on customers.entity = 'CustomersV3' and customers.record_key = accounts.source_key
-    left join answered as contacts
+    left join identities as contacts
         on contacts.entity = 'CDSContactPersons'
         and contacts.record_key = accounts.primary_contact_id || '/' || accounts.source_key
     left join contact_persons
@@ -43,5 +43,5 @@ agreed as (
 
 )
 
-select * from agreed
+select * from final
 where parent_account_id is not null or contact_person_id is not null

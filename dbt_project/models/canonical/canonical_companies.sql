@@ -1,19 +1,19 @@
-{%- set named = var("company_map", "") or {} -%}
-{%- if named is not mapping -%}
+{%- set company_map = var("company_map", "") or {} -%}
+{%- if company_map is not mapping -%}
     {{ exceptions.raise_compiler_error(
-        "Var company_map is a mapping from a business unit, team or text of Sales to a company, such as {Contoso Germany: demf}."
+        "Var company_map must map a business unit, team or text of Sales to a company, such as {Contoso Germany: demf}."
     ) }}
 {%- endif -%}
-with said as (
+with all_mappings as (
 
     select
         lower(btrim(sales_value)) as sales_value,
         lower(nullif(btrim(company), '')) as company,
-        2 as turn
+        2 as priority
     from {{ ref('company_map') }}
-    {%- for value, company in named.items() %}
+    {%- for value, company in company_map.items() %}
     union all
-    select lower({{ literal(value) }}) as sales_value, lower({{ literal(company or '') }}) as company, 1 as turn
+    select lower({{ literal(value) }}) as sales_value, lower({{ literal(company or '') }}) as company, 1 as priority
     {%- endfor %}
 
 ),
@@ -23,28 +23,41 @@ mapped as (
     select distinct on (sales_value)
         sales_value,
         nullif(company, '') as company
-    from said
-    order by sales_value, turn
+    from all_mappings
+    where sales_value <> ''
+    order by sales_value, priority, company
 
 ),
 
-owners as (
+named_owners as (
 
     select
         lower(source_key) as sales_value,
-        business_unit_name as sales_name
+        business_unit_name as sales_name,
+        1 as priority
     from {{ ref('stg_sales__businessunits') }}
     where not is_deleted
     union all
     select
         lower(source_key) as sales_value,
-        team_name as sales_name
+        team_name as sales_name,
+        2 as priority
     from {{ ref('stg_sales__teams') }}
     where not is_deleted
 
+),
+
+owners as (
+
+    select distinct on (sales_value)
+        sales_value,
+        sales_name
+    from named_owners
+    order by sales_value, priority, sales_name
+
 )
 
--- a business unit or a team goes by its id, else by its name
+-- business units and teams are looked up by id, else by name
 select
     owners.sales_value,
     owners.sales_name,

@@ -1,98 +1,71 @@
-with revisions as (
+with newest as (
 
     select
         quotes.*,
-        lower(quotes.quote_number) as folded_number,
-        row_number() over (
-            partition by lower(quotes.quote_number) order by quotes.is_deleted, quotes.revision desc, quotes.source_key
-        ) as place
-    from {{ ref('stg_sales__quotes') }} as quotes
-    where quotes.quote_number is not null
+        revisions.document_key,
+        revisions.contested_revision,
+        case
+            when quotes.is_deleted then 'deleted'
+            when revisions.contested_revision is not null then 'contested'
+            when quotes.state = 0 then 'draft'
+            when quotes.state = 1 then 'active'
+            when quotes.state = 2 then {{ "'active'" if var('quote_won_counts') else "'won'" }}
+            when quotes.state = 3 and quotes.status = 5 then 'lost'
+            when quotes.state = 3 and quotes.status = 6 then 'canceled'
+            when quotes.state = 3 and quotes.status = 7 then 'revised'
+            else 'unknown'
+        end as lifecycle_status
+    from {{ ref('canonical_quote_revisions') }} as revisions
+    inner join {{ ref('stg_sales__quotes') }} as quotes on quotes.source_key = revisions.source_key
+    where revisions.is_newest
 
 ),
 
--- a quote without a number is a document of its own, known by its id
-unnumbered as (
-
-    select
-        quotes.*,
-        quotes.source_key as folded_number,
-        1 as place
-    from {{ ref('stg_sales__quotes') }} as quotes
-    where quotes.quote_number is null
-
-),
-
-newest as (
-
-    select * from revisions where place = 1
-    union all
-    select * from unnumbered
-
-),
-
--- numbers that differ in case only are one number in Finance and Operations
-spellings as (
-
-    select
-        folded_number,
-        count(distinct quote_number) as n
-    from revisions
-    where not is_deleted
-    group by folded_number
-
-),
-
--- a customer stays the one it was delivered as: a number or company that changes later is held in its own flow
-delivered_customers as (
+delivered_quotations as (
 
     select
         record_key,
-        customer_account,
-        company
+        quotation_number,
+        pinned_at
     from {{ ref('stg_sync__identities') }}
-    where entity = 'CustomersV3' and customer_account is not null
+    where entity = 'CDSSalesQuotationHeaders'
 
 ),
 
-masters as (
+number_claims as (
 
     select
-        source_key,
-        account_number as number,
-        account_name as customer_name,
-        company,
-        'accounts:' || source_key as customer_reference
-    from {{ ref('canonical_accounts') }}
+        document_key as source_key,
+        quote_number as number,
+        null::timestamptz as pinned_at
+    from newest
+    where not is_deleted
     union all
     select
-        source_key,
-        contact_number as number,
-        null::text as customer_name,
-        company,
-        'contact_customers:' || source_key as customer_reference
-    from {{ ref('canonical_contacts') }}
-    where becomes = 'customer'
+        record_key as source_key,
+        quotation_number as number,
+        pinned_at
+    from delivered_quotations
+    where exists (select 1 from newest where newest.document_key = record_key and not newest.is_deleted)
 
 ),
 
-customers as (
+claimed_numbers as (
 
-    select
-        masters.source_key as customer_id,
-        coalesce(delivered_customers.customer_account, masters.number) as customer_number,
-        masters.customer_name,
-        coalesce(delivered_customers.company, masters.company) as company,
-        masters.customer_reference
-    from masters
-    left join delivered_customers on delivered_customers.record_key = masters.source_key
+    select distinct {{ key_fold_latin('number') }} as folded_number from number_claims
+
+),
+
+shared_numbers as (
+
+    {{ sharers('number_claims') }}
 
 ),
 
 currencies as (
 
     select
-        source_key::uuid as currency_id,
+        source_key as currency_id,
         currency_code
     from {{ ref('stg_sales__transactioncurrencies') }}
     where not is_deleted
@@ -101,94 +74,41 @@ currencies as (
 
 quotations as (
 
-    select
+    select distinct on (company, folded_number)
         company,
-        lower(quotation_number) as folded_number,
+        {{ key_fold('quotation_number') }} as folded_number,
         quotation_status
     from {{ ref('stg_finops__cds_sales_quotation_headers') }}
     where not is_deleted
-
-),
-
-countries as (
-
-    select * from {{ ref('country') }}
-
-),
-
-states as (
-
-    select * from {{ ref('state') }}
-
-),
-
-countries_with_states as (
-
-    select distinct iso2 from {{ ref('state') }}
-
-),
-
-decided as (
-
-    select
-        newest.*,
-        case
-            when newest.is_deleted then 'deleted'
-            when newest.state = 0 then 'draft'
-            when newest.state = 1 then 'active'
-            when newest.state = 2 then {{ "'active'" if var('quote_won_counts') else "'won'" }}
-            when newest.status = 7 then 'revised'
-            when newest.status = 6 then 'canceled'
-            else 'lost'
-        end as fate,
-        concat(
-            newest.ship_to_name, newest.street, newest.city, newest.state_text, newest.postal_code, newest.country_text
-        ) = '' as is_ship_to_blank
-    from newest
-
-),
-
-located as (
-
-    select
-        decided.*,
-        {%- set date_when_blank = var('quote_date_when_blank') %}
-        case
-            when decided.requested_on >= date '1901-01-01' then decided.requested_on
-            else {{ literal(date_when_blank) ~ '::date' if date_when_blank else 'null::date' }}
-        end as ships_on,
-        case
-            when decided.country_text is not null then countries.iso2
-            when
-                not decided.is_ship_to_blank
-                or {{ literal(choice('quote_blank_ship_to', ['hold', 'customer_address'])) }} = 'hold'
-                then nullif({{ literal(var('quote_country_when_blank')) }}, '')
-        end as country_iso2
-    from decided
-    left join countries on countries.sales_text = lower(decided.country_text)
+    order by company, folded_number, source_key
 
 )
 
 select
     -- keys
-    located.folded_number as source_key,
-    located.source_key as quote_id,
-    located.quote_number,
-    located.revision,
-    coalesce(spellings.n, 1) > 1 as is_number_shared,
+    newest.document_key as source_key,
+    newest.source_key as quote_id,
+    newest.quote_number,
+    newest.revision,
+    newest.contested_revision,
+    shared_numbers.source_key is not null as is_number_shared,
+    {{ with_spellings('newest.quote_number', 'shared_numbers.spellings') }} as number_spellings,
     customers.company,
-    located.customer_id,
+    newest.customer_id,
+    coalesce(customers.is_ambiguous, false) as is_customer_ambiguous,
     customers.customer_number,
     customers.customer_reference,
 
-    -- fate
-    located.fate,
+    -- lifecycle
+    newest.state_code,
+    newest.lifecycle_status,
     case
-        when located.fate = 'active' then 'upsert'
+        when newest.lifecycle_status = 'active' then 'upsert'
         {%- if choice('quote_close', ['report', 'delete']) == 'delete' %}
         when
-            located.fate in ('lost', 'canceled', 'deleted') and quotations.quotation_status = 'Created'
-            and customers.company is not null
+            newest.lifecycle_status in ('lost', 'canceled', 'deleted') and quotations.quotation_status = 'Created'
+            and customers.company is not null and shared_numbers.source_key is null
+            and (not newest.is_deleted or claimed_numbers.folded_number is null)
             then 'remove'
         {%- endif %}
     end as operation,
@@ -206,34 +126,24 @@ select
     end as locked,
 
     -- attributes
-    located.quote_name,
+    newest.quote_name,
     currencies.currency_code,
-    located.email,
-    located.ships_on,
-    located.line_total_amount::numeric(28, 10) as line_total_amount,
-    located.discount_amount <> 0 or located.discount_percentage <> 0 or located.freight_amount <> 0
-        as has_header_amounts,
-
-    -- delivery address
-    located.is_ship_to_blank,
-    coalesce(located.ship_to_name, customers.customer_name, located.quote_name) as ship_to_name,
-    located.street,
-    located.city,
-    located.state_text,
-    states.state_id,
-    countries_with_states.iso2 is not null as has_states,
-    located.postal_code,
-    located.country_text,
-    located.country_iso2,
-    located.unreadable,
-    located.own_fields,
-    located.own_unmapped
-from located
-left join spellings on spellings.folded_number = located.folded_number
-left join customers on customers.customer_id = located.customer_id
-left join currencies on currencies.currency_id = located.currency_id
+    newest.email,
+    {%- set date_when_blank = var('quote_date_when_blank') %}
+    case
+        when newest.requested_on >= date '1901-01-01' then newest.requested_on
+        else {{ literal(date_when_blank) ~ '::date' if date_when_blank else 'null::date' }}
+    end as ships_on,
+    newest.line_total_amount::numeric(28, 10) as line_total_amount,
+    newest.discount_amount <> 0 or newest.discount_percentage <> 0 or newest.freight_amount <> 0 as has_header_amounts,
+    coalesce(newest.ship_to_name, customers.customer_name, newest.quote_name) as ship_to_name,
+    newest.unreadable,
+    newest.own_fields,
+    newest.own_unmapped
+from newest
+left join claimed_numbers on claimed_numbers.folded_number = {{ key_fold_latin('newest.quote_number') }}
+left join shared_numbers on shared_numbers.source_key = newest.document_key
+left join {{ ref('canonical_quote_customers') }} as customers on customers.source_key = newest.customer_id
+left join currencies on currencies.currency_id = newest.currency_id
 left join quotations
-    on quotations.company = customers.company and quotations.folded_number = located.folded_number
-left join states
-    on states.iso2 = located.country_iso2 and states.sales_text = lower(located.state_text)
-left join countries_with_states on countries_with_states.iso2 = located.country_iso2
+    on quotations.company = customers.company and quotations.folded_number = {{ key_fold('newest.quote_number') }}

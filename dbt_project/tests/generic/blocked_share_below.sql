@@ -1,7 +1,7 @@
 {#
-  The gate: fails when more than var max_blocked_share of the records in `of`, and more than var blocked_floor of them, are
-  blocked. That many at once have one common cause (a setting, a missing reference table), and nothing is sent until it is
-  mended. The vars are read here and not passed as arguments: those would be fixed when the project is parsed.
+  The gate: fails if the blocked records of a flow are more than var max_blocked_share of all records in `of` and more
+  than var blocked_floor. So many at once have one common cause (a setting, a missing reference table); nothing is sent
+  until it is fixed. The vars are read here, not passed as arguments, because arguments are fixed when dbt parses.
 #}
 {% test blocked_share_below(model, of) %}
 

@@ -8,7 +8,7 @@ from prospect_to_cash.hooks.system import SystemHook
 
 
 class FinOpsHook(SystemHook):
-    """Connection type `d365_finops`; its companies are the legal entities that the flows read and write."""
+    """Connection type `d365_finops`. Its companies are the legal entities that the flows read and write."""
 
     conn_type: ClassVar[str] = "d365_finops"
     hook_name: ClassVar[str] = "Dynamics 365 Finance & Operations"
@@ -19,10 +19,10 @@ class FinOpsHook(SystemHook):
 
 
 def companies_of(extra: dict[str, Any]) -> tuple[str, ...]:
-    """The companies of a connection, lower case: a list, or a text with commas. Raises Misconfigured."""
-    named = extra.get("companies") or []
-    if isinstance(named, str):
-        named = named.split(",")
-    if not isinstance(named, list) or not all(isinstance(company, str) for company in named):
-        raise Misconfigured('companies must be a list of legal entities, as in ["usmf"].')
-    return tuple(company.strip().lower() for company in named if company.strip())
+    """The companies of a connection in lower case, from a list or a comma-separated text. Raises Misconfigured."""
+    companies = extra.get("companies") or []
+    if isinstance(companies, str):
+        companies = companies.split(",")
+    if not isinstance(companies, list) or not all(isinstance(company, str) for company in companies):
+        raise Misconfigured('companies must be a list of legal entities, for example ["usmf"].')
+    return tuple(company.strip().lower() for company in companies if company.strip())

@@ -1,1 +1,1 @@
-"""The tasks of a flow, one verb each."""
+"""Airflow operators, one for each kind of task: extract, transform, load, report."""

@@ -1,4 +1,4 @@
-"""What kind of run a task belongs to, and up to which moment it speaks."""
+"""What kind of run a task belongs to, and up to which moment it reads."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import Any
 class RunKind:
     """``kind`` is scheduled, manual or backfill; ``start`` and ``bound`` are UTC.
 
-    A manual run speaks up to the moment it was asked for, not up to the end of the last interval:
-    an edit made five minutes ago belongs to it.
+    A manual run reads up to the moment it was triggered, not up to the end of the last interval: it includes an edit
+    made five minutes ago.
     """
 
     kind: str
@@ -22,14 +22,16 @@ class RunKind:
 
 
 def run_kind(context: Mapping[str, Any]) -> RunKind:
-    """Read off the DAG run; asset-triggered runs count as manual."""
+    """The kind of the task's DAG run; runs triggered by assets count as manual."""
     dag_run = context["dag_run"]
-    said = getattr(dag_run.run_type, "value", str(dag_run.run_type))
+    run_type = getattr(dag_run.run_type, "value", str(dag_run.run_type))
     start, end = context.get("data_interval_start"), context.get("data_interval_end")
-    if said in ("scheduled", "backfill") and start is not None and end is not None:
-        return RunKind("backfill" if said == "backfill" else "scheduled", _utc(start), _utc(end))
-    asked = getattr(dag_run, "start_date", None) or getattr(dag_run, "run_after", None) or datetime.now(UTC)
-    return RunKind("manual", None, _utc(asked))
+    if run_type in ("scheduled", "backfill") and start is not None and end is not None:
+        return RunKind("backfill" if run_type == "backfill" else "scheduled", _utc(start), _utc(end))
+    triggered = (
+        getattr(dag_run, "start_date", None) or getattr(dag_run, "run_after", None) or datetime.now(UTC)
+    )
+    return RunKind("manual", None, _utc(triggered))
 
 
 def _utc(moment: datetime) -> datetime:

@@ -4,13 +4,13 @@ with accounts as (
 
 ),
 
-said as (
+account_references as (
 
     select * from {{ ref('canonical_account_references') }}
 
 ),
 
-kept_back as (
+held_or_excluded as (
 
     select distinct source_key from {{ ref('violations_accounts') }} where effect in ('block', 'exclude')
 
@@ -23,20 +23,21 @@ bodies as (
         accounts.account_number,
         accounts.company,
         parents.source_key as parent_id,
-        -- what Sales does not say stays as Finance and Operations has it
+        -- a reference that is blank in Sales keeps its value in Finance and Operations
         jsonb_strip_nulls(jsonb_build_object(
             'InvoiceAccount', parents.account_number,
-            'ContactPersonId', {{ 'said.contact_person_id' if var('send_primary_contact') else 'null::text' }}
+            'ContactPersonId',
+            {{ 'account_references.contact_person_id' if var('send_primary_contact') else 'null::text' }}
         )) as body
     from accounts
-    inner join said on said.source_key = accounts.source_key
+    inner join account_references on account_references.source_key = accounts.source_key
     left join accounts as parents
         on {{ literal(choice('invoice_account_from', ['none', 'parent_account'])) }} = 'parent_account'
-        and parents.source_key = said.parent_account_id and parents.company = accounts.company
+        and parents.source_key = account_references.parent_account_id and parents.company = accounts.company
         and parents.operation = 'upsert'
     where
         accounts.operation = 'upsert'
-        and not exists (select 1 from kept_back where kept_back.source_key = accounts.source_key)
+        and not exists (select 1 from held_or_excluded where held_or_excluded.source_key = accounts.source_key)
 
 )
 

@@ -4,13 +4,19 @@ with accounts as (
 
 ),
 
-kept_back as (
+addresses as (
+
+    select *, {{ row_age() }} from {{ ref('canonical_account_addresses') }}
+
+),
+
+held_or_excluded as (
 
     select distinct source_key from {{ ref('violations_accounts') }} where effect in ('block', 'exclude')
 
 ),
 
--- materialized: inlined, every body would be built twice, once more for its hash
+-- materialized, because Postgres would inline this and build every body twice: for itself and for its hash
 bodies as materialized (
 
     select
@@ -19,7 +25,7 @@ bodies as materialized (
         accounts.company,
         accounts.is_number_assigned,
         accounts.operation,
-        case when not {{ is_unchanged('accounts') }} then jsonb_build_object(
+        case when not {{ is_unchanged('accounts', also=['addresses']) }} then jsonb_build_object(
             'PartyType', 'Organization',
             {%- if var('send_party_number') %}
             'PartyNumber', accounts.account_number,
@@ -32,10 +38,10 @@ bodies as materialized (
             'SiteId', nullif({{ literal(var('site_id')) }}, ''),
             'WarehouseId', nullif({{ literal(var('warehouse_id')) }}, ''),
             {%- if var('account_deactivation') == 'on_hold' %}
-            'OnHoldStatus', case
-                when accounts.operation = 'deactivate' then 'All'
-                when accounts.customer_on_hold_status not in ('No', 'All') then accounts.customer_on_hold_status
-                else 'No'
+            -- written only over a value in `over` or one that we wrote ourselves, as a read of that moment shows
+            'guard:OnHoldStatus', case
+                when accounts.operation = 'deactivate' then '{"value": "All", "over": ["No"]}'::jsonb
+                else '{"value": "No", "over": []}'::jsonb
             end,
             {%- endif %}
             'PrimaryContactPhone', accounts.phone,
@@ -46,43 +52,18 @@ bodies as materialized (
             'SalesMemo', accounts.memo,
             'CreditLimit', coalesce(accounts.credit_limit_amount, 0.00),
             'OrganizationNumberOfEmployees', coalesce(accounts.employee_count, 0),
-            'block:address', jsonb_build_object(
-                'AddressDescription', case
-                    when accounts.country_iso2 is not null or not accounts.is_address_blank
-                        then {{ literal(var('address_description')) }}
-                end,
-                'AddressLocationRoles', case
-                    when accounts.country_iso2 is not null or not accounts.is_address_blank
-                        then {{ literal(var('address_role')) }}
-                end,
-                'AddressStreet', accounts.street,
-                'AddressCity', accounts.city,
-                'AddressState', accounts.state_id,
-                'AddressZipCode', accounts.postal_code,
-                {%- if var('send_county') %}
-                'AddressCounty', accounts.county,
-                {%- endif %}
-                'AddressCountryRegionISOCode', accounts.country_iso2
-            ),
-            'block:delivery_address', jsonb_build_object(
-                'DeliveryAddressDescription', case
-                    when accounts.delivery_country_iso2 is not null or not accounts.is_delivery_address_blank
-                        then {{ literal(var('delivery_address_description')) }}
-                end,
-                'DeliveryAddressStreet', accounts.delivery_street,
-                'DeliveryAddressCity', accounts.delivery_city,
-                'DeliveryAddressState', accounts.delivery_state_id,
-                'DeliveryAddressZipCode', accounts.delivery_postal_code,
-                {%- if var('send_county') %}
-                'DeliveryAddressCounty', accounts.delivery_county,
-                {%- endif %}
-                'DeliveryAddressCountryRegionISOCode', accounts.delivery_country_iso2
-            )
+            'block:address', {{ address_block(
+                'addresses', 'Address', var('address_description'), var('address_role')
+            ) }},
+            'block:delivery_address', {{ address_block(
+                'addresses', 'DeliveryAddress', var('delivery_address_description'), prefix='delivery_'
+            ) }}
         ) || coalesce(accounts.own_fields, '{}') end as body
     from accounts
+    inner join addresses on addresses.source_key = accounts.source_key
     where
         accounts.operation is not null
-        and not exists (select 1 from kept_back where kept_back.source_key = accounts.source_key)
+        and not exists (select 1 from held_or_excluded where held_or_excluded.source_key = accounts.source_key)
 
 )
 

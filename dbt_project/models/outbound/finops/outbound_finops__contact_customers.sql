@@ -4,13 +4,19 @@ with contacts as (
 
 ),
 
-kept_back as (
+addresses as (
+
+    select *, {{ row_age() }} from {{ ref('canonical_contact_addresses') }}
+
+),
+
+held_or_excluded as (
 
     select distinct source_key from {{ ref('violations_contacts') }} where effect in ('block', 'exclude')
 
 ),
 
--- materialized: inlined, every body would be built twice, once more for its hash
+-- materialized, because Postgres would inline this and build every body twice: for itself and for its hash
 bodies as materialized (
 
     select
@@ -19,7 +25,7 @@ bodies as materialized (
         contacts.company,
         contacts.is_number_assigned,
         contacts.operation,
-        case when not {{ is_unchanged('contacts') }} then jsonb_build_object(
+        case when not {{ is_unchanged('contacts', also=['addresses']) }} then jsonb_build_object(
             'PartyType', 'Person',
             'PersonFirstName', contacts.first_name,
             'PersonMiddleName', contacts.middle_name,
@@ -35,10 +41,10 @@ bodies as materialized (
             'WarehouseId', {{ literal(var('contact_warehouse_id')) }},
             {%- endif %}
             {%- if var('contact_customer_deactivation') == 'on_hold' %}
-            'OnHoldStatus', case
-                when contacts.operation = 'deactivate' then 'All'
-                when contacts.customer_on_hold_status not in ('No', 'All') then contacts.customer_on_hold_status
-                else 'No'
+            -- written only over a value in `over` or one that we wrote ourselves, as a read of that moment shows
+            'guard:OnHoldStatus', case
+                when contacts.operation = 'deactivate' then '{"value": "All", "over": ["No"]}'::jsonb
+                else '{"value": "No", "over": []}'::jsonb
             end,
             {%- endif %}
             'PrimaryContactPhone', contacts.phone,
@@ -54,29 +60,15 @@ bodies as materialized (
                 "contacts.contact_number" if var("send_party_number")
                 else "'@?{CDSContactPersons.ContactPersonPartyNumber:' || contacts.source_key || '/*}'"
             }},
-            'block:address', jsonb_build_object(
-                'AddressDescription', case
-                    when contacts.country_iso2 is not null or not contacts.is_address_blank
-                        then {{ literal(var('address_description')) }}
-                end,
-                'AddressLocationRoles', case
-                    when contacts.country_iso2 is not null or not contacts.is_address_blank
-                        then {{ literal(var('address_role')) }}
-                end,
-                'AddressStreet', contacts.street,
-                'AddressCity', contacts.city,
-                'AddressState', contacts.state_id,
-                'AddressZipCode', contacts.postal_code,
-                {%- if var('send_county') %}
-                'AddressCounty', contacts.county,
-                {%- endif %}
-                'AddressCountryRegionISOCode', contacts.country_iso2
-            )
+            'block:address', {{ address_block(
+                'addresses', 'Address', var('address_description'), var('address_role')
+            ) }}
         ) || coalesce(contacts.own_fields, '{}') end as body
     from contacts
+    inner join addresses on addresses.source_key = contacts.source_key
     where
         contacts.becomes = 'customer' and contacts.operation is not null
-        and not exists (select 1 from kept_back where kept_back.source_key = contacts.source_key)
+        and not exists (select 1 from held_or_excluded where held_or_excluded.source_key = contacts.source_key)
 
 )
 

@@ -4,6 +4,12 @@ with contacts as (
 
 ),
 
+addresses as (
+
+    select *, {{ row_age() }} from {{ ref('canonical_contact_addresses') }}
+
+),
+
 violations as (
 
     select
@@ -19,7 +25,7 @@ passed as (
 
     select
         contacts.*,
-        -- a contact person is a person and an account together: with another account it is another one
+        -- a contact person is a contact at an account; at another account it is another contact person
         contacts.source_key || '/' || contacts.account_id as pair
     from contacts
     left join violations on violations.source_key = contacts.source_key
@@ -29,8 +35,8 @@ passed as (
 
 ),
 
--- left out by name, not held: a contact person that was delivered for it once is made inactive
-left_out as (
+-- excluded, not held: a contact person that was delivered earlier is made inactive
+excluded as (
 
     select contacts.source_key
     from contacts
@@ -39,7 +45,7 @@ left_out as (
 
 ),
 
--- materialized: inlined, every body would be built twice, once more for its hash
+-- materialized, because Postgres would inline this and build every body twice: for itself and for its hash
 bodies as materialized (
 
     select
@@ -49,7 +55,7 @@ bodies as materialized (
         passed.contact_number,
         passed.is_number_assigned,
         passed.company,
-        case when not {{ is_unchanged('passed', 'pair') }} then jsonb_build_object(
+        case when not {{ is_unchanged('passed', 'pair', also=['addresses']) }} then jsonb_build_object(
             'FirstName', passed.first_name,
             'MiddleName', passed.middle_name,
             'LastName', passed.last_name,
@@ -70,26 +76,12 @@ bodies as materialized (
             {%- if var('send_decision_role') %}
             'DecisionMakingRoleCode', passed.decision_role,
             {%- endif %}
-            'block:address', jsonb_build_object(
-                'PrimaryAddressDescription', case
-                    when passed.country_iso2 is not null or not passed.is_address_blank
-                        then {{ literal(var('address_description')) }}
-                end,
-                'PrimaryAddressLocationRoles', case
-                    when passed.country_iso2 is not null or not passed.is_address_blank
-                        then {{ literal(var('address_role')) }}
-                end,
-                'PrimaryAddressStreet', passed.street,
-                'PrimaryAddressCity', passed.city,
-                'PrimaryAddressStateId', passed.state_id,
-                'PrimaryAddressZipCode', passed.postal_code,
-                {%- if var('send_county') %}
-                'PrimaryAddressCountyId', passed.county,
-                {%- endif %}
-                'PrimaryAddressCountryRegionISOCode', passed.country_iso2
-            )
+            'block:address', {{ address_block(
+                'addresses', 'PrimaryAddress', var('address_description'), var('address_role'), ids=true
+            ) }}
         ) || coalesce(passed.own_fields, '{}') end as body
     from passed
+    inner join addresses on addresses.source_key = passed.source_key
 
 ),
 
@@ -130,7 +122,7 @@ envelopes as (
         '{}'::text[] as requires,
         source_key as document,
         'absent' as operation
-    from left_out
+    from excluded
 
 )
 

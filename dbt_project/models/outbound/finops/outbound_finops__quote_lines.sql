@@ -10,7 +10,7 @@ lines as (
 
 ),
 
--- materialized: inlined, every body would be built twice, once more for its hash
+-- materialized, because Postgres would inline this and build every body twice: for itself and for its hash
 bodies as materialized (
 
     select

@@ -4,7 +4,13 @@ with quotes as (
 
 ),
 
-kept_back as (
+addresses as (
+
+    select *, {{ row_age() }} from {{ ref('canonical_quote_addresses') }}
+
+),
+
+held_or_excluded as (
 
     select distinct source_key from {{ ref('violations_quotes') }} where effect in ('block', 'exclude')
 
@@ -21,7 +27,7 @@ products as (
 
 ),
 
--- materialized: inlined, every body would be built twice, once more for its hash
+-- materialized, because Postgres would inline this and build every body twice: for itself and for its hash
 bodies as materialized (
 
     select
@@ -32,33 +38,29 @@ bodies as materialized (
         quotes.locked,
         array[quotes.customer_reference] || coalesce(products.requires, '{}') as requires,
         case
-            when {{ is_unchanged('quotes') }} then null::jsonb
+            when {{ is_unchanged('quotes', also=['addresses']) }} then null::jsonb
             when quotes.operation = 'remove' then '{}'::jsonb
             else jsonb_build_object(
                 'RequestingCustomerAccountNumber', quotes.customer_number,
                 'CurrencyCode', quotes.currency_code,
-                'SalesQuotationName', left(quotes.quote_name, 100),
+                'SalesQuotationName', {{ utf16_left('quotes.quote_name', 100) }},
                 'Email', quotes.email,
                 'RequestedShippingDate', to_char(quotes.ships_on, 'YYYY-MM-DD"T12:00:00Z"'),
                 'DefaultShippingSiteId', nullif({{ literal(var('quote_site_id')) }}, ''),
                 'DefaultShippingWarehouseId', nullif({{ literal(var('quote_warehouse_id')) }}, ''),
                 'block:ship_to', jsonb_build_object(
-                    'IsDeliveryAddressOrderSpecific', case when quotes.is_ship_to_blank then 'No' else 'Yes' end,
-                    'DeliveryAddressName', case when not quotes.is_ship_to_blank then quotes.ship_to_name end,
-                    'DeliveryAddressDescription', case
-                        when not quotes.is_ship_to_blank then {{ literal(var('quote_address_description')) }}
-                    end,
-                    'DeliveryAddressStreet', quotes.street,
-                    'DeliveryAddressCity', quotes.city,
-                    'DeliveryAddressStateId', quotes.state_id,
-                    'DeliveryAddressZipCode', quotes.postal_code,
-                    'DeliveryAddressCountryRegionISOCode', quotes.country_iso2
-                )
+                    'IsDeliveryAddressOrderSpecific', case when addresses.is_address_blank then 'No' else 'Yes' end,
+                    'DeliveryAddressName', case when not addresses.is_address_blank then quotes.ship_to_name end
+                ) || {{ address_block(
+                    'addresses', 'DeliveryAddress', var('quote_address_description'), ids=true, county=false,
+                    filled='not addresses.is_address_blank'
+                ) }}
             ) || coalesce(quotes.own_fields, '{}')
         end as body
     from quotes
+    inner join addresses on addresses.source_key = quotes.quote_id
     left join products on products.quote_key = quotes.source_key
-    where not exists (select 1 from kept_back where kept_back.source_key = quotes.source_key)
+    where not exists (select 1 from held_or_excluded where held_or_excluded.source_key = quotes.source_key)
 
 )
 

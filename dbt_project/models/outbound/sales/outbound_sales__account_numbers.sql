@@ -4,7 +4,7 @@ with accounts as (
 
 ),
 
-kept_back as (
+held_or_excluded as (
 
     select distinct source_key from {{ ref('violations_accounts') }} where effect in ('block', 'exclude')
 
@@ -18,7 +18,7 @@ bodies as (
     from accounts
     where
         accounts.is_number_assigned and accounts.operation = 'upsert'
-        and not exists (select 1 from kept_back where kept_back.source_key = accounts.source_key)
+        and not exists (select 1 from held_or_excluded where held_or_excluded.source_key = accounts.source_key)
 
 )
 

@@ -4,7 +4,7 @@ with contacts as (
 
 ),
 
-kept_back as (
+held_or_excluded as (
 
     select distinct source_key from {{ ref('violations_contacts') }} where effect in ('block', 'exclude')
 
@@ -19,7 +19,7 @@ bodies as (
     where
         {{ literal(var('contact_number_column')) }} <> ''
         and contacts.is_number_assigned and contacts.contact_number is not null and contacts.operation = 'upsert'
-        and not exists (select 1 from kept_back where kept_back.source_key = contacts.source_key)
+        and not exists (select 1 from held_or_excluded where held_or_excluded.source_key = contacts.source_key)
 
 )
 

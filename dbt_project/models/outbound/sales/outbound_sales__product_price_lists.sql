@@ -4,7 +4,7 @@ with products as (
 
 ),
 
-kept_back as (
+held_or_excluded as (
 
     select distinct source_key from {{ ref('violations_products') }} where effect in ('block', 'exclude')
 
@@ -15,13 +15,14 @@ bodies as materialized (
     select
         products.source_key,
         products.product_number,
+        products.delivered_number,
         jsonb_build_object(
             'pricelevelid@odata.bind', '/pricelevels(' || products.price_list_id || ')'
         ) as body
     from products
     where
         products.operation = 'upsert'
-        and not exists (select 1 from kept_back where kept_back.source_key = products.source_key)
+        and not exists (select 1 from held_or_excluded where held_or_excluded.source_key = products.source_key)
 
 )
 
@@ -29,7 +30,7 @@ select
     source_key,
     product_number as record,
     '' as company,
-    jsonb_build_object('productnumber', product_number) as target_key,
+    jsonb_build_object('productnumber', delivered_number) as target_key,
     body,
     {{ body_hash('body') }} as body_hash,
     array['product_prices:' || source_key] as requires,

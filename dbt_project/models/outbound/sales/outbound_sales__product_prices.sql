@@ -4,7 +4,7 @@ with products as (
 
 ),
 
-kept_back as (
+held_or_excluded as (
 
     select distinct source_key from {{ ref('violations_products') }} where effect in ('block', 'exclude')
 
@@ -27,8 +27,8 @@ bodies as materialized (
         ) as body
     from products
     where
-        products.operation in ('upsert', 'price') and products.is_price_ruling
-        and not exists (select 1 from kept_back where kept_back.source_key = products.source_key)
+        products.operation in ('upsert', 'price') and products.is_price_source
+        and not exists (select 1 from held_or_excluded where held_or_excluded.source_key = products.source_key)
 
 )
 

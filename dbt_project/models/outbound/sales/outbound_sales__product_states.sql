@@ -4,7 +4,7 @@ with products as (
 
 ),
 
-kept_back as (
+held_or_excluded as (
 
     select distinct source_key from {{ ref('violations_products') }} where effect in ('block', 'exclude')
 
@@ -15,6 +15,7 @@ bodies as materialized (
     select
         products.source_key,
         products.product_number,
+        products.delivered_number,
         products.sales_product_id,
         products.operation,
         case
@@ -29,7 +30,7 @@ bodies as materialized (
             or (products.operation = 'upsert' and not products.is_active_in_sales)
             {%- endif %}
         )
-        and not exists (select 1 from kept_back where kept_back.source_key = products.source_key)
+        and not exists (select 1 from held_or_excluded where held_or_excluded.source_key = products.source_key)
 
 )
 
@@ -37,10 +38,10 @@ select
     source_key,
     product_number as record,
     '' as company,
-    -- a product to retire may have been made in Sales by hand, then only its id leads to it
+    -- retired by id: a product created by hand in Sales is not found by the key that we would have given it
     case
         when operation = 'retire' then jsonb_build_object('productid', sales_product_id)
-        else jsonb_build_object('productnumber', product_number)
+        else jsonb_build_object('productnumber', delivered_number)
     end as target_key,
     body,
     {{ body_hash('body') }} as body_hash,

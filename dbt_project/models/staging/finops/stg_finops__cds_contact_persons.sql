@@ -32,8 +32,7 @@ renamed as (
         {{ clean('"LastName"') }} as last_name,
         coalesce("IsContactPersonExternallyMaintained" = 'Yes', false) as is_externally_maintained,
 
-
-        -- fate
+        -- deletion
         deleted_at is not null as is_deleted,
         absent_reads
 

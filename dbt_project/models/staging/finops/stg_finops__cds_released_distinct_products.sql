@@ -24,7 +24,7 @@ renamed as (
         {{ clean('"ProductNumber"') }} as product_number,
         {{ clean('"ItemNumber"') }} as item_number,
 
-        -- fate
+        -- deletion
         deleted_at is not null as is_deleted,
         absent_reads
 

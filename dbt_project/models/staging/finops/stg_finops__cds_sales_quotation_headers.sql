@@ -26,7 +26,7 @@ renamed as (
         -- attributes
         {{ clean('"SalesQuotationStatus"') }} as quotation_status,
 
-        -- fate
+        -- deletion
         deleted_at is not null as is_deleted,
         absent_reads
 

@@ -32,7 +32,7 @@ renamed as (
         -- versions
         observed_at,
 
-        -- fate
+        -- deletion
         deleted_at is not null as is_deleted,
         absent_reads
 

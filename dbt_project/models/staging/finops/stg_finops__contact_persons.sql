@@ -26,8 +26,7 @@ renamed as (
         {{ clean('"ContactPersonPartyNumber"') }} as party_number,
         {{ clean('"AssociatedPartyNumber"') }} as associated_party_number,
 
-
-        -- fate
+        -- deletion
         deleted_at is not null as is_deleted,
         absent_reads
 

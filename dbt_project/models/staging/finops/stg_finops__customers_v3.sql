@@ -40,7 +40,7 @@ renamed as (
         coalesce({{ clean('"OnHoldStatus"') }}, 'No') as on_hold_status,
         coalesce("IsExternallyMaintained" = 'Yes', false) as is_externally_maintained,
 
-        -- fate
+        -- deletion
         deleted_at is not null as is_deleted,
         absent_reads
 

@@ -22,8 +22,7 @@ renamed as (
         lower("dataAreaId") as company,
         {{ clean('"RoleName"') }} as role_name,
 
-
-        -- fate
+        -- deletion
         deleted_at is not null as is_deleted,
         absent_reads
 

@@ -20,7 +20,7 @@ renamed as (
         key as source_key,
         lower({{ clean('"LegalEntityId"') }}) as company,
 
-        -- fate
+        -- deletion
         deleted_at is not null as is_deleted,
         absent_reads
 

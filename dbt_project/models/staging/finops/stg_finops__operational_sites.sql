@@ -22,7 +22,7 @@ renamed as (
         lower("dataAreaId") as company,
         {{ clean('"SiteId"') }} as site_id,
 
-        -- fate
+        -- deletion
         deleted_at is not null as is_deleted,
         absent_reads
 

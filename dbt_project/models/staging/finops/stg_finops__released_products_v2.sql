@@ -26,7 +26,7 @@ renamed as (
         -- attributes
         {{ safe_numeric('"SalesPriceQuantity"') }} as price_quantity,
 
-        -- fate
+        -- deletion
         deleted_at is not null as is_deleted,
         absent_reads
 

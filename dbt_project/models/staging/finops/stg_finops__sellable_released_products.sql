@@ -29,7 +29,7 @@ renamed as (
     select
         -- keys
         key as source_key,
-        lower("dataAreaId") as company,
+        coalesce(lower("dataAreaId"), '') as company,
         {{ clean('"ProductNumber"') }} as product_number,
 
         -- attributes
@@ -50,7 +50,7 @@ renamed as (
         {{ own_fields("SellableReleasedProducts") }} as own_fields,
         {{ own_unmapped("SellableReleasedProducts") }} as own_unmapped,
 
-        -- fate
+        -- deletion
         deleted_at is not null as is_deleted,
         absent_reads
 

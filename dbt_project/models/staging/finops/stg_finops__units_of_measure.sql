@@ -24,7 +24,7 @@ renamed as (
         -- attributes
         {{ clean('"UnitDescription"') }} as unit_description,
 
-        -- fate
+        -- deletion
         deleted_at is not null as is_deleted,
         absent_reads
 

@@ -24,7 +24,7 @@ renamed as (
         {{ clean('"WarehouseId"') }} as warehouse_id,
         {{ clean('"OperationalSiteId"') }} as site_id,
 
-        -- fate
+        -- deletion
         deleted_at is not null as is_deleted,
         absent_reads
 

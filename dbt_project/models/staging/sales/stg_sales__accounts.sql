@@ -55,8 +55,8 @@ renamed as (
         -- keys
         key as source_key,
         {{ clean('accountnumber') }} as account_number,
-        {{ safe_uuid('_transactioncurrencyid_value') }} as currency_id,
-        {{ safe_uuid('_masterid_value') }} as master_account_id,
+        {{ safe_uuid('_transactioncurrencyid_value') }}::text as currency_id,
+        {{ safe_uuid('_masterid_value') }}::text as master_account_id,
         {{ safe_uuid('_parentaccountid_value') }}::text as parent_account_id,
         {{ safe_uuid('_primarycontactid_value') }}::text as primary_contact_id,
         _owningbusinessunit_value as business_unit_id,
@@ -69,6 +69,7 @@ renamed as (
 
         -- attributes
         {{ clean('name') }} as account_name,
+        {{ clean('statecode') }} as state_code,
         coalesce(statecode = '0', false) as is_active,
         coalesce(customertypecode = '3', false) as is_customer,
         {{ clean('telephone1') }} as phone,
@@ -116,7 +117,7 @@ renamed as (
         {{ own_fields("accounts") }} as own_fields,
         {{ own_unmapped("accounts") }} as own_unmapped,
 
-        -- fate
+        -- deletion
         deleted_at is not null as is_deleted,
         absent_reads
 

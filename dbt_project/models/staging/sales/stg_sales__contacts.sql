@@ -56,8 +56,8 @@ renamed as (
         null::text as contact_number,
         {%- endif %}
         {{ safe_uuid('_parentcustomerid_value') }}::text as parent_id,
-        {{ safe_uuid('_transactioncurrencyid_value') }} as currency_id,
-        {{ safe_uuid('_masterid_value') }} as master_contact_id,
+        {{ safe_uuid('_transactioncurrencyid_value') }}::text as currency_id,
+        {{ safe_uuid('_masterid_value') }}::text as master_contact_id,
         _owningbusinessunit_value as business_unit_id,
         _owningteam_value as owner_team_id,
         {%- if var("contact_company_column") %}
@@ -70,6 +70,7 @@ renamed as (
         {{ clean('firstname') }} as first_name,
         {{ clean('middlename') }} as middle_name,
         {{ clean('lastname') }} as last_name,
+        {{ clean('statecode') }} as state_code,
         coalesce(statecode = '0', false) as is_active,
         {{ clean('telephone1') }} as phone,
         {{ clean('fax') }} as fax,
@@ -111,7 +112,7 @@ renamed as (
         {{ own_fields("contacts") }} as own_fields,
         {{ own_unmapped("contacts") }} as own_unmapped,
 
-        -- fate
+        -- deletion
         deleted_at is not null as is_deleted,
         absent_reads
 

@@ -20,13 +20,13 @@ renamed as (
     select
         -- keys
         key as source_key,
-        {{ safe_uuid('_transactioncurrencyid_value') }} as currency_id,
+        {{ safe_uuid('_transactioncurrencyid_value') }}::text as currency_id,
 
         -- attributes
         {{ clean('name') }} as price_list_name,
         coalesce(statecode = '0', false) as is_active,
 
-        -- fate
+        -- deletion
         deleted_at is not null as is_deleted,
         absent_reads
 

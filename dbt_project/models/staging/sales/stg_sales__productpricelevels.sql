@@ -21,14 +21,14 @@ renamed as (
     select
         -- keys
         key as source_key,
-        {{ safe_uuid('_productid_value') }} as product_id,
-        {{ safe_uuid('_uomid_value') }} as unit_id,
-        {{ safe_uuid('_pricelevelid_value') }} as price_list_id,
+        {{ safe_uuid('_productid_value') }}::text as product_id,
+        {{ safe_uuid('_uomid_value') }}::text as unit_id,
+        {{ safe_uuid('_pricelevelid_value') }}::text as price_list_id,
 
         -- attributes
         coalesce(pricingmethodcode = '1', false) as is_amount,
 
-        -- fate
+        -- deletion
         deleted_at is not null as is_deleted,
         absent_reads
 

@@ -23,14 +23,14 @@ renamed as (
         -- keys
         key as source_key,
         {{ clean('productnumber') }} as product_number,
-        {{ safe_uuid('_defaultuomscheduleid_value') }} as unit_group_id,
+        {{ safe_uuid('_defaultuomscheduleid_value') }}::text as unit_group_id,
 
         -- attributes
         coalesce(productstructure = '1', false) and {{ clean('_parentproductid_value') }} is null as is_plain,
         coalesce(statecode = '0', false) as is_active,
         coalesce(statecode = '3', false) as is_under_revision,
 
-        -- fate
+        -- deletion
         deleted_at is not null as is_deleted,
         absent_reads
 

@@ -73,7 +73,7 @@ renamed as (
         {{ own_fields("quotedetails") }} as own_fields,
         {{ own_unmapped("quotedetails") }} as own_unmapped,
 
-        -- fate
+        -- deletion
         deleted_at is not null as is_deleted,
         absent_reads
 

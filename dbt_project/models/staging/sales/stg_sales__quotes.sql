@@ -41,12 +41,14 @@ renamed as (
         -- keys
         key as source_key,
         {{ clean('quotenumber') }} as quote_number,
+        quotenumber as typed_number,
         coalesce({{ safe_integer('revisionnumber') }}, 0) as revision,
         {{ safe_uuid('_customerid_value') }}::text as customer_id,
-        {{ safe_uuid('_transactioncurrencyid_value') }} as currency_id,
+        {{ safe_uuid('_transactioncurrencyid_value') }}::text as currency_id,
 
         -- attributes
         {{ clean('name') }} as quote_name,
+        nullif(concat_ws('/', {{ clean('statecode') }}, {{ clean('statuscode') }}), '') as state_code,
         {{ safe_integer('statecode') }} as state,
         {{ safe_integer('statuscode') }} as status,
         ({{ safe_timestamp('requestdeliveryby') }} at time zone 'UTC')::date as requested_on,
@@ -80,7 +82,7 @@ renamed as (
         {{ own_fields("quotes") }} as own_fields,
         {{ own_unmapped("quotes") }} as own_unmapped,
 
-        -- fate
+        -- deletion
         deleted_at is not null as is_deleted,
         absent_reads
 

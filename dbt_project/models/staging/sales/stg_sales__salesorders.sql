@@ -24,7 +24,7 @@ renamed as (
         -- versions
         {{ safe_timestamp('modifiedon') }} as modified_at,
 
-        -- fate
+        -- deletion
         deleted_at is not null as is_deleted,
         absent_reads
 

@@ -22,7 +22,7 @@ renamed as (
         -- attributes
         {{ clean('name') }} as team_name,
 
-        -- fate
+        -- deletion
         deleted_at is not null as is_deleted,
         absent_reads
 

@@ -23,7 +23,7 @@ renamed as (
         upper({{ clean('isocurrencycode') }}) as currency_code,
         coalesce(statecode = '0', false) as is_active,
 
-        -- fate
+        -- deletion
         deleted_at is not null as is_deleted,
         absent_reads
 

@@ -19,12 +19,12 @@ renamed as (
     select
         -- keys
         key as source_key,
-        {{ safe_uuid('_uomscheduleid_value') }} as unit_group_id,
+        {{ safe_uuid('_uomscheduleid_value') }}::text as unit_group_id,
 
         -- attributes
         {{ clean('name') }} as unit_name,
 
-        -- fate
+        -- deletion
         deleted_at is not null as is_deleted,
         absent_reads
 

@@ -23,7 +23,7 @@ renamed as (
         {{ clean('name') }} as unit_group_name,
         coalesce(statecode = '0', false) as is_active,
 
-        -- fate
+        -- deletion
         deleted_at is not null as is_deleted,
         absent_reads
 

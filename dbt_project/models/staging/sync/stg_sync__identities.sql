@@ -7,11 +7,18 @@ with source as (
         source_key,
         company,
         target_key,
-        answer
+        answer,
+        pinned_at
     from {{ source('sync', 'identity') }}
     where
-        env_id = {{ literal(var('finops_env_id')) }}
-        and entity in ('CustomersV3', 'CDSContactPersons') and answer is not null
+        (
+            env_id = {{ literal(var('finops_env_id')) }}
+            and (
+                entity in ('CustomersV3', 'CDSContactPersons') and answer is not null
+                or entity = 'CDSSalesQuotationHeaders'
+            )
+        )
+        or (env_id = {{ literal(var('sales_env_id')) }} and entity = 'products')
 
 ),
 
@@ -24,9 +31,14 @@ renamed as (
         source_key as record_key,
         company,
         target_key ->> 'CustomerAccount' as customer_account,
+        target_key ->> 'SalesQuotationNumber' as quotation_number,
+        target_key ->> 'productnumber' as product_number,
 
         -- attributes
-        coalesce(answer ->> 'PartyNumber', answer ->> 'ContactPersonPartyNumber') as party_number
+        coalesce(answer ->> 'PartyNumber', answer ->> 'ContactPersonPartyNumber') as party_number,
+
+        -- times
+        pinned_at
 
     from source
 

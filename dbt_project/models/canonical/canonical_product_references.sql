@@ -1,0 +1,149 @@
+with released as (
+
+    select
+        numbers.source_key,
+        numbers.company,
+        numbers.folded_number,
+        released.currency_code,
+        released.unit_symbol,
+        {{ key_fold('released.unit_symbol') }} as folded_unit,
+        released.decimals
+    from {{ ref('canonical_product_numbers') }} as numbers
+    inner join {{ ref('stg_finops__sellable_released_products') }} as released
+        on released.source_key = numbers.released_key
+
+),
+
+items as (
+
+    select distinct on (distinct_products.company, folded_number)
+        distinct_products.company,
+        {{ key_fold('distinct_products.product_number') }} as folded_number,
+        released.price_quantity
+    from {{ ref('stg_finops__cds_released_distinct_products') }} as distinct_products
+    inner join {{ ref('stg_finops__released_products_v2') }} as released
+        on released.company = distinct_products.company
+        and {{ key_fold('released.item_number') }} = {{ key_fold('distinct_products.item_number') }}
+    where not distinct_products.is_deleted and not released.is_deleted
+    order by distinct_products.company, folded_number, distinct_products.source_key, released.source_key
+
+),
+
+unit_map as (
+
+    select distinct on (folded_unit)
+        {{ key_fold(clean('unit_symbol')) }} as folded_unit,
+        sales_unit,
+        unit_group,
+        decimals
+    from {{ ref('unit') }}
+    order by folded_unit, unit_symbol, sales_unit
+
+),
+
+finops_units as (
+
+    select distinct on (folded_unit)
+        {{ key_fold('unit_symbol') }} as folded_unit,
+        unit_description
+    from {{ ref('stg_finops__units_of_measure') }}
+    where not is_deleted
+    order by folded_unit, unit_symbol, source_key
+
+),
+
+unit_groups as (
+
+    select distinct on (folded_name)
+        source_key as unit_group_id,
+        {{ key_fold('unit_group_name') }} as folded_name
+    from {{ ref('stg_sales__uomschedules') }}
+    where is_active and not is_deleted
+    order by folded_name, source_key
+
+),
+
+sales_units as (
+
+    select distinct on (unit_group_id, folded_name)
+        source_key as unit_id,
+        unit_group_id,
+        {{ key_fold('unit_name') }} as folded_name
+    from {{ ref('stg_sales__uoms') }}
+    where not is_deleted
+    order by unit_group_id, folded_name, source_key
+
+),
+
+active_price_lists as (
+
+    select
+        source_key as price_list_id,
+        currency_id,
+        lower(price_list_name) collate "C" as folded_name
+    from {{ ref('stg_sales__pricelevels') }}
+    where is_active and not is_deleted and currency_id is not null
+
+),
+
+-- of two currencies with one code, the one that has a price list
+currencies as (
+
+    select distinct on (currency_code)
+        source_key as currency_id,
+        currency_code
+    from {{ ref('stg_sales__transactioncurrencies') }}
+    where is_active and not is_deleted
+    order by
+        currency_code, source_key in (select currency_id from active_price_lists) desc, source_key
+
+),
+
+-- one price list per currency: the pinned one, else the first by name
+price_lists as (
+
+    select distinct on (currency_id)
+        currency_id,
+        price_list_id
+    from active_price_lists
+    {%- set pin = literal(var('price_list_pin') | lower) %}
+    where {{ pin }} = '' or exists (select 1 from active_price_lists as pinned where pinned.folded_name = {{ pin }})
+    order by currency_id, folded_name = {{ pin }} desc, folded_name, price_list_id
+
+),
+
+mapped as (
+
+    select
+        released.*,
+        coalesce(unit_map.unit_group, {{ literal(var('unit_group')) }}) as unit_group_name,
+        coalesce(unit_map.sales_unit, released.unit_symbol) as unit_name,
+        unit_map.sales_unit is not null as is_unit_mapped,
+        coalesce(unit_map.decimals, released.decimals, 0) as quantity_decimals
+    from released
+    left join unit_map on unit_map.folded_unit = released.folded_unit
+
+)
+
+select
+    mapped.source_key,
+    currencies.currency_id,
+    price_lists.price_list_id,
+    mapped.unit_group_name,
+    unit_groups.unit_group_id,
+    mapped.unit_name,
+    coalesce(units_by_name.unit_id, units_by_description.unit_id) as unit_id,
+    mapped.quantity_decimals,
+    items.price_quantity
+from mapped
+left join currencies on currencies.currency_code = mapped.currency_code
+left join price_lists on price_lists.currency_id = currencies.currency_id
+left join unit_groups on unit_groups.folded_name = {{ key_fold('mapped.unit_group_name') }}
+left join sales_units as units_by_name
+    on units_by_name.unit_group_id = unit_groups.unit_group_id
+    and units_by_name.folded_name = {{ key_fold('mapped.unit_name') }}
+left join finops_units on finops_units.folded_unit = mapped.folded_unit and not mapped.is_unit_mapped
+left join sales_units as units_by_description
+    on units_by_description.unit_group_id = unit_groups.unit_group_id
+    and units_by_description.folded_name = {{ key_fold('finops_units.unit_description') }}
+left join items on items.company = mapped.company and items.folded_number = mapped.folded_number

@@ -1,0 +1,1 @@
+"""Packages of Data management in Finance & Operations: jobs, their files, and the contents of files."""

@@ -1,0 +1,1 @@
+"""The Web API of Dynamics 365 Sales (Dataverse)."""

@@ -1,0 +1,1 @@
+"""HTTP: requests with a deadline, tokens, throttling and the retry policy."""

@@ -1,0 +1,121 @@
+-- A field that becomes ours (an own field, a column of a new version) and is empty in the source is cleared in records that
+-- are known already: nothing says that the target's is empty too.
+--
+-- Every row of a plan and of a delivery goes through these functions, most of them with nothing to do: they look for that
+-- first, with operators that compare whole values.
+
+-- A body as the target takes it: fields of a block move to the top level, a guarded field is its value.
+create or replace function sync.flatten(body jsonb) returns jsonb
+language plpgsql immutable strict parallel safe as $$
+declare
+    flat jsonb := body;
+    top text;
+begin
+    for top in
+        select key from jsonb_object_keys(body) as top_level (key)
+        where starts_with(key, 'block:') or starts_with(key, 'guard:')
+    loop
+        flat := flat - top;
+        if starts_with(top, 'guard:') then
+            flat := flat || jsonb_build_object(substr(top, 7), body #> array[top, 'value']);
+        elsif jsonb_typeof(body -> top) = 'object' then
+            flat := flat || (body -> top);
+        end if;
+    end loop;
+    return flat;
+end $$;
+
+-- The fields of a body that differ from the belief; a block goes whole. A field that the body does not have is none of ours.
+-- An empty field is no difference where nothing at all is known of the record.
+create or replace function sync.differing(body jsonb, belief jsonb) returns jsonb
+language plpgsql immutable strict parallel safe as $$
+declare
+    flat jsonb := sync.flatten(body);
+    changed jsonb;
+    block text;
+begin
+    if belief @> flat then
+        return '{}';
+    end if;
+    select coalesce(jsonb_object_agg(field.key, field.value), '{}') into changed
+    from jsonb_each(flat) as field
+    where field.value is distinct from belief -> field.key
+        and (jsonb_typeof(field.value) <> 'null' or belief <> '{}')
+        and not starts_with(field.key, 'ref:');
+    if changed <> '{}' and flat <> body then
+        for block in
+            select key from jsonb_object_keys(body) as top_level (key)
+            where starts_with(key, 'block:') and jsonb_typeof(body -> key) = 'object'
+        loop
+            if changed ?| array(select jsonb_object_keys(body -> block)) then
+                changed := changed || (body -> block);
+            end if;
+        end loop;
+    end if;
+    return changed;
+end $$;
+
+-- What is known of a record once the target has it as body says: what was sent, and what was believed before of the other
+-- fields. Empty fields that were not sent are known too: a create leaves them out, and the record that it creates has them
+-- empty. References that could not be resolved yet are not known.
+create function sync.known_after(body jsonb, sent jsonb, belief jsonb) returns jsonb
+language plpgsql immutable strict parallel safe as $$
+declare
+    flat jsonb := sync.flatten(body);
+begin
+    if belief = '{}' and sent @> jsonb_strip_nulls(flat) then
+        return flat;
+    end if;
+    return (
+        select coalesce(
+            jsonb_object_agg(
+                field.key,
+                case when belief ? field.key and not sent ? field.key then belief -> field.key else field.value end
+            ),
+            '{}'
+        )
+        from jsonb_each(flat) as field
+        where sent ? field.key or belief ? field.key
+            or (jsonb_typeof(field.value) = 'null' and not starts_with(field.key, 'ref:'))
+    );
+end $$;
+
+drop function sync.owned(jsonb, jsonb);
+
+-- The empty fields of a body.
+create function sync.empty_fields(body jsonb) returns jsonb
+language sql immutable strict parallel safe as $$
+    select coalesce(jsonb_object_agg(field.key, field.value), '{}')
+    from jsonb_each(sync.flatten(body)) as field
+    where jsonb_typeof(field.value) = 'null' and not starts_with(field.key, 'ref:')
+$$;
+
+-- The empty fields of a body that were never sent: not now, and not before (before are those of until now).
+create function sync.left_empty(body jsonb, sent jsonb, belief jsonb, before text []) returns text []
+language sql immutable parallel safe as $$
+    select array(
+        select field.key from jsonb_each(sync.flatten(body)) as field
+        where jsonb_typeof(field.value) = 'null' and not starts_with(field.key, 'ref:')
+            and not coalesce(sent ? field.key, false) and (not belief ? field.key or field.key = any(before))
+        order by field.key
+    )
+$$;
+
+alter table sync.ledger add left_empty text [] not null default '{}';
+comment on column sync.ledger.left_empty is
+'Properties that are empty and were never sent or read: reconcile leaves alone what people enter there.';
+
+-- Nothing is planned by what is in these values, and analysing them costs more than all other columns together.
+alter table sync.plan
+alter body set statistics 0,
+alter changes set statistics 0,
+alter requires set statistics 0;
+
+alter table sync.ledger
+alter belief set statistics 0,
+alter doubt set statistics 0,
+alter drift set statistics 0,
+alter guarded set statistics 0,
+alter left_empty set statistics 0;
+
+alter table sync.identity alter answer set statistics 0;

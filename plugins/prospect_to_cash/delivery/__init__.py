@@ -1,1 +1,0 @@
-"""Send what a plan holds, and write down what the target answered."""

@@ -1,0 +1,4 @@
+"""Read back what the target has and compare it with outbound and with the ledger's belief.
+
+Owns the tables ``sync.reconcile`` and ``sync.finding``.
+"""

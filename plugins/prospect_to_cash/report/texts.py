@@ -1,0 +1,64 @@
+"""A report as text: one table of flows, then the reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from prospect_to_cash.report.details import Detail
+
+_COLUMNS = (
+    ("flow", "flow"),
+    ("read", "read"),
+    ("created", "created"),
+    ("updated", "updated"),
+    ("unchanged", "unchanged"),
+    ("deactivated", "deactivated"),
+    ("waiting", "waiting"),
+    ("held", "held"),
+    ("excluded", "excluded"),
+    ("rejected", "rejected"),
+)
+
+
+def table(reports: Sequence[Mapping[str, object]]) -> str:
+    """One line per flow; groups are summed, writes are per target system."""
+    head = [title for _, title in _COLUMNS] + ["writes to Sales", "writes to F&O", "seconds"]
+    rows = [head]
+    for report in reports:
+        row = [_cell(report[name]) for name, _ in _COLUMNS]
+        writes: Mapping[str, int] = report["writes"]  # type: ignore[assignment]
+        row += [str(writes["sales"]), str(writes["finops"]), str(report["seconds"])]
+        rows.append(row)
+    widths = [max(len(row[n]) for row in rows) for n in range(len(head))]
+    lines = [
+        "  ".join(
+            cell.ljust(width) if n == 0 else cell.rjust(width)
+            for n, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    ]
+    return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
+
+
+def reasons(flow: str, found: Sequence[Detail]) -> str:
+    """Why records of a flow are held, excluded, rejected or waiting, with a few of them each; '' when none is."""
+    lines = []
+    for detail in found:
+        lines.append(f"  {detail.outcome} {detail.n}: {detail.rule}")
+        lines += [f"      {record}" for record in detail.records]
+        if detail.n > len(detail.records):
+            lines.append(f"      ... and {detail.n - len(detail.records)} more")
+        if detail.remedy:
+            lines.append(f"      What to do: {detail.remedy}")
+    return f"{flow}\n" + "\n".join(lines) if lines else ""
+
+
+def render(reports: Sequence[Mapping[str, object]], why: Mapping[str, Sequence[Detail]]) -> str:
+    """The table of flows, then the reasons of every flow that has any."""
+    parts = [table(reports)]
+    parts += [text for flow, found in why.items() if (text := reasons(flow, found))]
+    return "\n\n".join(parts)
+
+
+def _cell(value: object) -> str:
+    return str(sum(value.values())) if isinstance(value, Mapping) else str(value)

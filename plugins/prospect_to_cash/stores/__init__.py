@@ -1,1 +1,0 @@
-"""What is kept in Postgres; the only Python that holds SQL."""

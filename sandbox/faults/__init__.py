@@ -1,1 +1,0 @@
-"""Rules that spoil answers of the sandbox, set through the admin API; without a rule none of this runs."""

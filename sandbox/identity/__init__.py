@@ -1,1 +1,0 @@
-"""What stands in for Microsoft Entra: registered clients, tokens, discovery, managed identities."""

@@ -1,0 +1,1 @@
+"""The stand-in of Microsoft Entra: registered clients, tokens, discovery, managed identities."""

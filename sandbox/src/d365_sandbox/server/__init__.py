@@ -1,0 +1,1 @@
+"""The running server: settings, certificates, first records, the admin API, and the start of both systems."""
