@@ -39,17 +39,19 @@ def test_a_record_is_created_updated_removed_and_created_again(shop, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_field_that_becomes_ours_and_is_empty_is_cleared_and_one_that_was_created_empty_is_not_sent(
+def test_a_field_that_becomes_ours_again_and_is_empty_is_cleared_and_one_that_never_was_ours_is_left_alone(
     shop, kind
 ):
-    source, other = shop.add(kind, g="x@example.com"), shop.add(kind)
+    source, other, never = shop.add(kind, g="x@example.com"), shop.add(kind), shop.add(kind)
+    shop.edit(never, owns_g=False)
     shop.run()
     shop.edit(source, owns_g=False)
-    shop.edit(source, f="B")
-    shop.edit(other, f="B")
+    for record in (source, other, never):
+        shop.edit(record, f="B")
     shop.run()
     shop.edit(source, owns_g=True, g=None)
-    assert shop.run() == {"updated": 1}
+    shop.edit(never, owns_g=True, g=None)
+    assert shop.run().get("updated") == 1
     assert shop.differences() == []
     assert shop.settle() == 1
 

@@ -34,6 +34,16 @@ def test_a_document_is_created_changed_and_removed_in_one_change_set_each(shop):
     assert shop.settle() == 1
 
 
+def test_a_run_that_is_cleared_removes_the_lines_of_a_document_that_it_had_created(shop):
+    source = shop.add("offers", lines={1: 1, 2: 5})
+    run = shop.plan("cleared")
+    shop.load(run)
+    shop.edit(source, is_there=False)
+    shop.load(shop.plan("cleared"))
+    assert shop.offer(source) is None
+    assert shop.flow.sql("select count(*) from sync.ledger where present") == [(0,)]
+
+
 def test_a_line_that_is_refused_leaves_no_header_behind_and_is_named(shop):
     source = shop.add("offers", lines={1: 1, 2: NO_PRODUCT})
     run = shop.plan()

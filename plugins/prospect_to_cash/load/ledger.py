@@ -195,6 +195,7 @@ def record_reads(
                     when read.found is null then '{}'
                     else sync.empty_fields(plan.body)
                         || sync.believed(plan.body, read.resolved::jsonb, read.found::jsonb)
+                        || sync.was_ours(plan.body, coalesce(known.belief, '{}'))
                 end,
                 case
                     when read.found is null then '{}'

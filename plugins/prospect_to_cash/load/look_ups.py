@@ -160,7 +160,7 @@ def properties_of(item: Item) -> set[str]:
     names = set(json.loads(item.row.body)) | set(json.loads(item.row.changes)) | set(item.row.belief)
     if item.row.doubt:
         names |= set(item.row.doubt["body"])
-    return {name for name in names if not name.startswith(references.CREATE_ONLY)}
+    return {name for name in names if not name.startswith((references.CREATE_ONLY, references.WAS_OURS))}
 
 
 class Columns:

@@ -19,6 +19,8 @@ from decimal import Decimal
 from prospect_to_cash.plan.identities import Reference
 
 CREATE_ONLY = "ref:"
+# In a belief: a property that was ours once (migration 0006).
+WAS_OURS = "was:"
 _BIND = "@odata.bind"
 _REFERENCE = re.compile(r"@(\??)\{(\w+)(?:\.(\w+))?:(.*)\}")
 

@@ -168,7 +168,8 @@ gone as (
         and not exists (
             select 1 from sync.plan as done
             where done.run_id = %(run)s and done.env_id = %(env)s and done.write = %(write)s
-                and done.source_key = known.source_key and done.state in ('accepted', 'rejected')
+                and done.source_key = known.source_key and done.body_hash = '{ABSENT}'
+                and done.state in ('accepted', 'rejected')
         )
 
 ),

@@ -13,9 +13,9 @@ from prospect_to_cash.clients.odata.metadata import SetDescription
 from prospect_to_cash.database.rows import one
 from prospect_to_cash.flow_card import Write
 from prospect_to_cash.load.look_ups import BIND, lookup_column
-from prospect_to_cash.load.references import CREATE_ONLY
+from prospect_to_cash.load.references import CREATE_ONLY, WAS_OURS
 
-NOT_READABLE = (CREATE_ONLY, "block:", "guard:")
+NOT_READABLE = (CREATE_ONLY, WAS_OURS, "block:", "guard:")
 
 
 class Compared(NamedTuple):

@@ -97,7 +97,7 @@ quarantined_lines as (
 quarantined as (
 
     select
-        coalesce(revisions.document_key, 'ID ' || broken.source_key) as source_key,
+        coalesce(revisions.document_key, broken.source_key) as source_key,
         broken.broken_rule,
         broken.field,
         broken.value
@@ -105,7 +105,7 @@ quarantined as (
     left join {{ ref('canonical_quote_revisions') }} as revisions on revisions.source_key = broken.source_key
     union all
     select
-        coalesce(revisions.document_key, 'ID ' || quarantined_lines.source_key) as source_key,
+        coalesce(revisions.document_key, quarantined_lines.source_key) as source_key,
         quarantined_lines.broken_rule,
         concat_ws(' ', 'line', quarantined_lines.source_key, quarantined_lines.field) as field,
         quarantined_lines.value

@@ -1,5 +1,6 @@
--- A field that becomes ours (an own field, a column of a new version) and is empty in the source is cleared in records that
--- are known already: nothing says that the target's is empty too.
+-- A field that was ours once, was given up (an own field that is switched off) and becomes ours again is sent, empty or
+-- not: nobody knows what became of it meanwhile. A field that becomes ours for the first time and is empty in the source is
+-- left alone.
 --
 -- Every row of a plan and of a delivery goes through these functions, most of them with nothing to do: they look for that
 -- first, with operators that compare whole values.
@@ -26,7 +27,7 @@ begin
 end $$;
 
 -- The fields of a body that differ from the belief; a block goes whole. A field that the body does not have is none of ours.
--- An empty field is no difference where nothing at all is known of the record.
+-- An empty field is no difference where nothing is known of the target's; was:field stands for one that was ours once.
 create or replace function sync.differing(body jsonb, belief jsonb) returns jsonb
 language plpgsql immutable strict parallel safe as $$
 declare
@@ -40,7 +41,7 @@ begin
     select coalesce(jsonb_object_agg(field.key, field.value), '{}') into changed
     from jsonb_each(flat) as field
     where field.value is distinct from belief -> field.key
-        and (jsonb_typeof(field.value) <> 'null' or belief <> '{}')
+        and (jsonb_typeof(field.value) <> 'null' or belief ?| array[field.key, 'was:' || field.key])
         and not starts_with(field.key, 'ref:');
     if changed <> '{}' and flat <> body then
         for block in
@@ -55,6 +56,26 @@ begin
     return changed;
 end $$;
 
+-- The fields of a belief that a body no longer has, other than those that are believed to be empty, as was:field.
+create function sync.was_ours(body jsonb, belief jsonb) returns jsonb
+language plpgsql immutable strict parallel safe as $$
+declare
+    flat jsonb := sync.flatten(body);
+begin
+    if flat @> belief then
+        return '{}';
+    end if;
+    return (
+        select coalesce(jsonb_object_agg('was:' || given_up.name, true), '{}')
+        from (
+            select case when starts_with(entry.key, 'was:') then substr(entry.key, 5) else entry.key end as name
+            from jsonb_each(belief) as entry
+            where jsonb_typeof(entry.value) <> 'null' and not starts_with(entry.key, 'ref:')
+        ) as given_up
+        where not flat ? given_up.name
+    );
+end $$;
+
 -- What is known of a record once the target has it as body says: what was sent, and what was believed before of the other
 -- fields. Empty fields that were not sent are known too: a create leaves them out, and the record that it creates has them
 -- empty. References that could not be resolved yet are not known.
@@ -66,7 +87,7 @@ begin
     if belief = '{}' and sent @> jsonb_strip_nulls(flat) then
         return flat;
     end if;
-    return (
+    return sync.was_ours(body, belief) || (
         select coalesce(
             jsonb_object_agg(
                 field.key,
