@@ -111,7 +111,7 @@ class Lane:
         if str(here.get("accountnumber")).startswith("ACC-"):
             return self.account_change(n, accountnumber=own)
         return self.account_change(
-            n, accountnumber=self.random.choice((None, None, own, other, f"{own}-x", "9" * 21))
+            n, accountnumber=self.random.choice((None, None, None, None, own, other, f"{own}-x", "9" * 21))
         )
 
     def account_long(self, n: int) -> object:

@@ -230,8 +230,6 @@ def test_a_good_quote_becomes_a_document_of_header_and_lines(warehouse, keys):
         "SalesPriceQuantity": 1,
         "LineDiscountAmount": 0,
         "RequestedShippingDate": "2026-03-01T12:00:00Z",
-        "ShippingSiteId": None,
-        "ShippingWarehouseId": None,
     }
 
 

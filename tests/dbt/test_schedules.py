@@ -23,6 +23,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(3000)]
 
 FLOWS = ("products", "accounts", "contacts", "quotes")
 ROUNDS = int(os.environ.get("P2C_DBT_SCHEDULE_ROUNDS", "3"))
+SEED = int(os.environ.get("P2C_DBT_SCHEDULE_SEED", "20"))
 LANES = 41
 # (write, outcome of its plan rows) that must occur, or the test would prove too little.
 OCCURS = {
@@ -86,7 +87,7 @@ def test_any_order_of_flows_and_windows_ends_in_the_same_target_state(mappable_w
     done: Counter[tuple[str, str]] = Counter()
     compared = 0
 
-    @seed(20)
+    @seed(SEED)
     @settings(
         max_examples=ROUNDS, database=None, deadline=None, phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
@@ -109,6 +110,7 @@ def test_any_order_of_flows_and_windows_ends_in_the_same_target_state(mappable_w
     ends_as_the_natural_order_does()
 
     assert len(seen) >= 40 * ROUNDS
+    print({key: n for key, n in done.items() if key[0] == 'account_numbers'}, OCCURS - done.keys())
     assert done.keys() >= OCCURS
     assert compared > 10 * len(seen)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.load.workshop import KINDS
+from tests.load.workshop import FIELDS, KINDS
 
 LOST, LATE, BUSY = "lost", {"kind": "late"}, {"kind": "status", "status": 429, "retry_after": 0}
 OWN = ("quotes", "cards")
@@ -54,6 +54,43 @@ def test_a_field_that_becomes_ours_again_and_is_empty_is_cleared_and_one_that_ne
     assert shop.run().get("updated") == 1
     assert shop.differences() == []
     assert shop.settle() == 1
+
+
+@pytest.mark.parametrize("doubt", ["create", "update"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_the_target_has_in_a_field_that_was_never_sent_is_left_alone_after_a_doubt_is_read(
+    shop, kind, doubt
+):
+    source = shop.add(kind)
+    if doubt == "update":
+        shop.run()
+        shop.edit(source, f="B")
+    shop.fault(LOST, times=99)
+    shop.run()
+    shop.peace()
+    entered = {FIELDS[kind][1]: "default@example.com"}
+    shop.change(source, shop.found(source)[0], "PATCH", entered)
+    shop.edit(source, f="C")
+    shop.time_passes()
+    shop.run()
+    (row,) = shop.found(source)
+    assert row[FIELDS[kind][1]] == "default@example.com"
+    assert row[FIELDS[kind][0]].endswith("C")
+
+
+@pytest.mark.parametrize("doubt", ["create", "update"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_a_lost_request_wrote_is_cleared_after_it_is_read(shop, kind, doubt):
+    source = shop.add(kind, g="x@example.com" if doubt == "create" else None)
+    if doubt == "update":
+        shop.run()
+        shop.edit(source, g="x@example.com")
+    shop.fault(LOST, times=99)
+    shop.run()
+    shop.peace()
+    shop.edit(source, g=None)
+    shop.time_passes()
+    assert holds(shop)
 
 
 @pytest.mark.parametrize("kind", KINDS)

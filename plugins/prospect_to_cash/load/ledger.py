@@ -196,18 +196,27 @@ def record_reads(
                     else sync.empty_fields(plan.body)
                         || sync.believed(plan.body, read.resolved::jsonb, read.found::jsonb)
                         || sync.was_ours(plan.body, coalesce(known.belief, '{}'))
+                        || never_sent.fields
                 end,
                 case
                     when read.found is null then '{}'
-                    else sync.left_empty(plan.body, read.found::jsonb, '{}', '{}')
+                    else sync.left_empty(
+                        plan.body, read.found::jsonb - array(select jsonb_object_keys(never_sent.fields)), '{}', '{}'
+                    )
                 end,
                 coalesce(known.build, 0), nullif(read.request_id, ''), lease.epoch
-            from (values %s) as read (scope, epoch, run_id, seq, found, resolved, request_id)
+            from (values %s) as read (scope, epoch, run_id, seq, found, resolved, adopted, request_id)
             inner join sync.plan as plan on plan.run_id = read.run_id and plan.seq = read.seq
             inner join sync.lease as lease
                 on lease.scope = read.scope and lease.epoch = read.epoch and not lease.released
             left join sync.ledger as known
                 on known.env_id = plan.env_id and known.write = plan.write and known.source_key = plan.source_key
+            cross join lateral (
+                select case
+                    when known.source_key is null or known.stray_until is not null or read.adopted then '{}'
+                    else sync.never_sent(plan.body, known.doubt, known.left_empty)
+                end as fields
+            ) as never_sent
             on conflict (env_id, write, source_key) do update
             set present = excluded.present, belief = excluded.belief, doubt = null, over_at = null, answered = false,
                 stray_until = null, recheck = '{}', drift = '{}', left_empty = excluded.left_empty, settled_hash = null,
@@ -217,8 +226,11 @@ def record_reads(
             where ledger.epoch <= excluded.epoch
             returning 1
             """,
-            [(lease.scope, lease.epoch, run_id, r.seq, r.found, r.resolved, request_id) for r in reads],
-            template="(%s, %s::bigint, %s::bigint, %s::bigint, %s, %s, %s)",
+            [
+                (lease.scope, lease.epoch, run_id, r.seq, r.found, r.resolved, r.adopted, request_id)
+                for r in reads
+            ],
+            template="(%s, %s::bigint, %s::bigint, %s::bigint, %s, %s, %s::boolean, %s)",
             page_size=1000,
             fetch=True,
         )

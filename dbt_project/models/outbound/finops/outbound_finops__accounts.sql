@@ -35,8 +35,12 @@ bodies as materialized (
             'CustomerGroupId', {{ literal(var('customer_group_id')) }},
             'SalesCurrencyCode', accounts.currency_code,
             'LanguageId', {{ literal(var('language_id')) }},
-            'SiteId', nullif({{ literal(var('site_id')) }}, ''),
-            'WarehouseId', nullif({{ literal(var('warehouse_id')) }}, ''),
+            {%- if var('site_id') %}
+            'SiteId', {{ literal(var('site_id')) }},
+            {%- endif %}
+            {%- if var('warehouse_id') %}
+            'WarehouseId', {{ literal(var('warehouse_id')) }},
+            {%- endif %}
             {%- if var('account_deactivation') == 'on_hold' %}
             -- written only over a value in `over` or one that we wrote ourselves, as a read of that moment shows
             'guard:OnHoldStatus', case

@@ -32,9 +32,13 @@ bodies as materialized (
             {%- if choice('line_discount', ['per_unit', 'line_item']) == 'line_item' %}
             'FixedPriceCharges', trim_scale(lines.charge_amount),
             {%- endif %}
-            'RequestedShippingDate', to_char(lines.ships_on, 'YYYY-MM-DD"T12:00:00Z"'),
-            'ShippingSiteId', nullif({{ literal(var('quote_site_id')) }}, ''),
-            'ShippingWarehouseId', nullif({{ literal(var('quote_warehouse_id')) }}, '')
+            {%- if var('quote_site_id') %}
+            'ShippingSiteId', {{ literal(var('quote_site_id')) }},
+            {%- endif %}
+            {%- if var('quote_warehouse_id') %}
+            'ShippingWarehouseId', {{ literal(var('quote_warehouse_id')) }},
+            {%- endif %}
+            'RequestedShippingDate', to_char(lines.ships_on, 'YYYY-MM-DD"T12:00:00Z"')
         ) || coalesce(lines.own_fields, '{}') end as body
     from lines
     inner join headers on headers.source_key = lines.quote_key

@@ -46,8 +46,12 @@ bodies as materialized (
                 'SalesQuotationName', {{ utf16_left('quotes.quote_name', 100) }},
                 'Email', quotes.email,
                 'RequestedShippingDate', to_char(quotes.ships_on, 'YYYY-MM-DD"T12:00:00Z"'),
-                'DefaultShippingSiteId', nullif({{ literal(var('quote_site_id')) }}, ''),
-                'DefaultShippingWarehouseId', nullif({{ literal(var('quote_warehouse_id')) }}, ''),
+                {%- if var('quote_site_id') %}
+                'DefaultShippingSiteId', {{ literal(var('quote_site_id')) }},
+                {%- endif %}
+                {%- if var('quote_warehouse_id') %}
+                'DefaultShippingWarehouseId', {{ literal(var('quote_warehouse_id')) }},
+                {%- endif %}
                 'block:ship_to', jsonb_build_object(
                     'IsDeliveryAddressOrderSpecific', case when addresses.is_address_blank then 'No' else 'Yes' end,
                     'DeliveryAddressName', case when not addresses.is_address_blank then quotes.ship_to_name end

@@ -122,6 +122,16 @@ language sql immutable parallel safe as $$
     )
 $$;
 
+-- The empty fields of a body that were never sent to the record that a read has found: whatever it has there is the default
+-- of the target or somebody's entry. doubt is the request that the read settles.
+create function sync.never_sent(body jsonb, doubt jsonb, left_empty text []) returns jsonb
+language sql immutable parallel safe as $$
+    select coalesce(jsonb_object_agg(field.key, field.value), '{}')
+    from jsonb_each(sync.empty_fields(body)) as field
+    where not coalesce(doubt -> 'body' ? field.key, false)
+        and (field.key = any(left_empty) or coalesce(doubt ->> 'kind' = 'create', false))
+$$;
+
 alter table sync.ledger add left_empty text [] not null default '{}';
 comment on column sync.ledger.left_empty is
 'Properties that are empty and were never sent or read: reconcile leaves alone what people enter there.';
