@@ -48,6 +48,38 @@
 {%- endmacro %}
 
 {#
+  What of a record's values does not go over, as {"field": "what happens to it"}; null if nothing: `texts` lose the blanks
+  around them, `numbers` ({field: decimals}) are rounded.
+#}
+{% macro altered(texts, numbers={}) -%}
+    case
+        when
+            {%- for field in texts %}
+            {{ "or " if not loop.first }}{{ field }} <> {{ clean(field) }}
+            {%- endfor %}
+            {%- for field, decimals in numbers.items() %}
+            or {{ safe_decimal(field) }} <> round({{ safe_decimal(field) }}, {{ decimals }})
+            {%- endfor %}
+            then jsonb_strip_nulls(jsonb_build_object(
+                {%- for field in texts %}
+                '{{ field | replace('"', "") }}', case
+                    when {{ field }} <> {{ clean(field) }}
+                        then (length({{ field }}) - length({{ clean(field) }})) || ' blank characters around it are cut off'
+                end
+                {{- "," if not loop.last or numbers }}
+                {%- endfor %}
+                {%- for field, decimals in numbers.items() %}
+                '{{ field | replace('"', "") }}', case
+                    when {{ safe_decimal(field) }} <> round({{ safe_decimal(field) }}, {{ decimals }})
+                        then trim_scale({{ safe_decimal(field) }}) || ' becomes ' || round({{ safe_decimal(field) }}, {{ decimals }})
+                end
+                {{- "," if not loop.last }}
+                {%- endfor %}
+            ))
+    end
+{%- endmacro %}
+
+{#
   Text without surrounding white space and invisible characters, no-break spaces and zero-width ones among them; blank text
   is null. The longer list is for texts that have other than ASCII characters.
 #}

@@ -61,7 +61,7 @@
             {%- endfor %}
         end
     {%- elif field.kind == "number" -%}
-        trim_scale({{ safe_numeric(column) }})
+        trim_scale({{ safe_decimal(column) }})
     {%- elif field.kind == "boolean" -%}
         {%- set yes, no = own_boolean_values(entity) -%}
         case {{ safe_boolean(column) }}
@@ -82,7 +82,7 @@
             {%- endfor %}
         )
     {%- else -%}
-        {%- set kind = {"number": "numeric"}.get(field.kind, field.kind) -%}
+        {%- set kind = {"number": "decimal"}.get(field.kind, field.kind) -%}
         {{ clean(column) }} is not null and not {{ readable(column, kind) }}
     {%- endif -%}
 {%- endmacro %}

@@ -42,10 +42,10 @@
 {%- endmacro %}
 
 {#
-  Values that are not of their field's kind, and values that var own_fields does not map. `key` is the record's key in the
-  relation, `line` an expression that is put before the field's name.
+  Values that are not of their field's kind, that var own_fields does not map, or of which a part is lost. `key` is the
+  record's key in the relation, `line` an expression that is put before the field's name.
 #}
-{% macro bad_values(relation, key="source_key", line="''", own_unmapped="own_unmapped") -%}
+{% macro bad_values(relation, key="source_key", line="''", own_unmapped="own_unmapped", altered="altered") -%}
     select
         {{ key }} as source_key,
         bad.broken_rule,
@@ -58,8 +58,11 @@
         union all
         select 'own_field_unmapped', unmapped.field, unmapped.value
         from jsonb_each_text({{ own_unmapped }}) as unmapped (field, value)
+        union all
+        select 'value_altered', lost.field, lost.value
+        from jsonb_each_text({{ altered }}) as lost (field, value)
     ) as bad (broken_rule, field, value)
-    where unreadable is not null or own_unmapped is not null
+    where unreadable is not null or own_unmapped is not null or {{ altered }} is not null
 {%- endmacro %}
 
 {# Texts that are longer than the target allows: `limits` is a list of [field, column, UTF-16 units]. #}

@@ -118,6 +118,7 @@ select
     -- versions
     case when placed.is_number_assigned then placed.etag end as etag,
     placed.unreadable,
+    placed.altered,
     placed.own_fields,
     placed.own_unmapped
 from placed

@@ -124,6 +124,7 @@ select
     -- versions
     case when numbers.is_number_assigned then contacts.etag end as etag,
     contacts.unreadable,
+    contacts.altered,
     contacts.own_fields,
     contacts.own_unmapped
 from contacts

@@ -1,3 +1,4 @@
+{%- set pin = literal(var('price_list_pin') | trim | lower) %}
 with released as (
 
     select
@@ -75,14 +76,34 @@ sales_units as (
 
 ),
 
-active_price_lists as (
+price_lists as (
 
     select
         source_key as price_list_id,
         currency_id,
-        lower(price_list_name) collate "C" as folded_name
+        price_list_name,
+        lower(price_list_name) collate "C" as folded_name,
+        is_active
     from {{ ref('stg_sales__pricelevels') }}
-    where is_active and not is_deleted and currency_id is not null
+    where not is_deleted and currency_id is not null
+
+),
+
+active_price_lists as (
+
+    select * from price_lists where is_active
+
+),
+
+-- the default price list that Sales shows; of two products with one number, of the first
+shown_price_lists as (
+
+    select distinct on (product_number)
+        product_number,
+        price_list_id
+    from {{ ref('stg_sales__products') }}
+    where not is_deleted and product_number is not null
+    order by product_number, source_key
 
 ),
 
@@ -99,16 +120,38 @@ currencies as (
 
 ),
 
--- one price list per currency: the pinned one, else the first by name
-price_lists as (
+-- one price list per currency for products that have none yet: the pinned one, else the first by name
+first_price_lists as (
 
     select distinct on (currency_id)
         currency_id,
-        price_list_id
+        price_list_id,
+        price_list_name,
+        folded_name = {{ pin }} as is_pinned
     from active_price_lists
-    {%- set pin = literal(var('price_list_pin') | lower) %}
     where {{ pin }} = '' or exists (select 1 from active_price_lists as pinned where pinned.folded_name = {{ pin }})
     order by currency_id, folded_name = {{ pin }} desc, folded_name, price_list_id
+
+),
+
+-- a product stays on the list on which its price was delivered; after a pin has moved it, on the one that Sales shows
+delivered_price_lists as (
+
+    select distinct on (items.priced_product_key, price_lists.currency_id)
+        items.priced_product_key as source_key,
+        price_lists.currency_id,
+        price_lists.price_list_id,
+        price_lists.is_active
+    from {{ ref('stg_sync__identities') }} as items
+    inner join price_lists on price_lists.price_list_id = items.price_list_id
+    left join {{ ref('stg_sync__identities') }} as products
+        on products.entity = 'products' and products.record_key = items.priced_product_key
+    left join shown_price_lists on shown_price_lists.product_number = products.product_number
+    where items.entity = 'productpricelevels'
+    order by
+        items.priced_product_key, price_lists.currency_id,
+        price_lists.price_list_id is not distinct from shown_price_lists.price_list_id desc,
+        items.pinned_at desc, items.record_key
 
 ),
 
@@ -128,7 +171,14 @@ mapped as (
 select
     mapped.source_key,
     currencies.currency_id,
-    price_lists.price_list_id,
+    case when first_price_lists.is_pinned then first_price_lists.price_list_id else coalesce(
+        delivered_price_lists.price_list_id, first_price_lists.price_list_id
+    ) end as price_list_id,
+    first_price_lists.is_pinned is not true and delivered_price_lists.is_active is false as is_price_list_inactive,
+    case
+        when not first_price_lists.is_pinned and first_price_lists.price_list_id <> delivered_price_lists.price_list_id
+            then first_price_lists.price_list_name
+    end as other_price_list_name,
     mapped.unit_group_name,
     unit_groups.unit_group_id,
     mapped.unit_name,
@@ -137,7 +187,10 @@ select
     items.price_quantity
 from mapped
 left join currencies on currencies.currency_code = mapped.currency_code
-left join price_lists on price_lists.currency_id = currencies.currency_id
+left join first_price_lists on first_price_lists.currency_id = currencies.currency_id
+left join delivered_price_lists
+    on delivered_price_lists.source_key = mapped.source_key
+    and delivered_price_lists.currency_id = currencies.currency_id
 left join unit_groups on unit_groups.folded_name = {{ key_fold('mapped.unit_group_name') }}
 left join sales_units as units_by_name
     on units_by_name.unit_group_id = unit_groups.unit_group_id

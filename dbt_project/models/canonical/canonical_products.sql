@@ -55,6 +55,7 @@ resolved as (
         released.sales_price_amount,
         released.unit_cost_amount,
         released.unreadable,
+        released.altered,
         released.own_fields,
         released.own_unmapped,
         case
@@ -83,12 +84,31 @@ decided as (
 
 ),
 
+first_items as (
+
+    select
+        record_key as source_key,
+        price_list_id,
+        unit_id
+    from {{ ref('stg_sync__identities') }}
+    where entity = 'productpricelevels' and record_key = priced_product_key
+
+),
+
 priced as (
 
     select
         decided.*,
         sales.currency_id,
         sales.price_list_id,
+        sales.is_price_list_inactive,
+        sales.other_price_list_name,
+        case
+            when first_items.price_list_id is null
+                or (first_items.price_list_id = sales.price_list_id and first_items.unit_id = sales.unit_id)
+                then decided.source_key
+            else decided.source_key || '#' || sales.price_list_id || '/' || sales.unit_id
+        end as price_item_key,
         sales.unit_group_name,
         sales.unit_group_id,
         sales.unit_name,
@@ -96,7 +116,8 @@ priced as (
         sales.quantity_decimals,
         sales.price_quantity,
         case
-            when sales.price_quantity in (0, 1) or decided.sales_price_amount = 0 then decided.sales_price_amount
+            when sales.price_quantity in (0, 1) or decided.sales_price_amount = 0
+                then round(decided.sales_price_amount, 4)
             when sales.price_quantity > 0 then round(decided.sales_price_amount / sales.price_quantity, 4)
         end as price_amount,
         -- companies that share a price list: the master company's price counts, else the first company's by name
@@ -107,6 +128,7 @@ priced as (
         ) = 1 as is_price_source
     from decided
     inner join {{ ref('canonical_product_references') }} as sales on sales.source_key = decided.source_key
+    left join first_items on first_items.source_key = decided.source_key
 
 )
 
@@ -148,11 +170,26 @@ select
 
     -- price
     price_list_id,
+    is_price_list_inactive,
+    other_price_list_name,
+    price_item_key,
     price_quantity,
     sales_price_amount,
     price_amount::numeric(28, 4) as price_amount,
     is_price_source,
     unreadable,
+    nullif(
+        coalesce(altered, '{}') || case
+            when price_amount * case when price_quantity > 0 then price_quantity else 1 end <> sales_price_amount
+                then jsonb_build_object(
+                    'SalesPrice', trim_scale(sales_price_amount)
+                    || case when price_quantity > 1 then ' for ' || trim_scale(price_quantity) else '' end
+                    || ' becomes ' || price_amount::numeric(28, 4)
+                )
+            else '{}'
+        end,
+        '{}'
+    ) as altered,
     own_fields,
     own_unmapped
 from priced

@@ -138,6 +138,7 @@ select
     newest.discount_amount <> 0 or newest.discount_percentage <> 0 or newest.freight_amount <> 0 as has_header_amounts,
     coalesce(newest.ship_to_name, customers.customer_name, newest.quote_name) as ship_to_name,
     newest.unreadable,
+    newest.altered,
     newest.own_fields,
     newest.own_unmapped
 from newest

@@ -16,6 +16,7 @@ bodies as materialized (
         products.source_key,
         products.product_number,
         products.delivered_number,
+        products.price_item_key,
         jsonb_build_object(
             'pricelevelid@odata.bind', '/pricelevels(' || products.price_list_id || ')'
         ) as body
@@ -33,7 +34,7 @@ select
     jsonb_build_object('productnumber', delivered_number) as target_key,
     body,
     {{ body_hash('body') }} as body_hash,
-    array['product_prices:' || source_key] as requires,
+    array['product_prices:' || price_item_key] as requires,
     source_key as document,
     3 as ordinal,
     'upsert' as operation,

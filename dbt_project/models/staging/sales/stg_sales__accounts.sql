@@ -78,7 +78,7 @@ renamed as (
         {{ clean('websiteurl') }} as web_site,
         {{ clean('primarytwitterid') }} as twitter,
         {{ clean('description') }} as memo,
-        {{ safe_numeric('creditlimit') }} as credit_limit_amount,
+        {{ safe_decimal('creditlimit') }} as credit_limit_amount,
         {{ safe_integer('numberofemployees') }} as employee_count,
 
         -- main address
@@ -111,9 +111,10 @@ renamed as (
             "_masterid_value": "uuid",
             "_parentaccountid_value": "uuid",
             "_primarycontactid_value": "uuid",
-            "creditlimit": "numeric",
+            "creditlimit": "decimal",
             "numberofemployees": "integer",
         }) }} as unreadable,
+        {{ altered(["accountnumber", "name"], {"creditlimit": 2}) }} as altered,
         {{ own_fields("accounts") }} as own_fields,
         {{ own_unmapped("accounts") }} as own_unmapped,
 

@@ -109,6 +109,8 @@ renamed as (
             "donotemail": "boolean",
             "accountrolecode": "integer",
         }) }} as unreadable,
+        {%- set numbers = ['"' ~ var("contact_number_column") ~ '"'] if var("contact_number_column") else [] %}
+        {{ altered(["firstname", "lastname"] + numbers) }} as altered,
         {{ own_fields("contacts") }} as own_fields,
         {{ own_unmapped("contacts") }} as own_unmapped,
 

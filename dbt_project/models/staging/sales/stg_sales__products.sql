@@ -11,7 +11,9 @@ with source as (
             productstructure text,
             statecode text,
             _parentproductid_value text,
-            _defaultuomscheduleid_value text
+            _pricelevelid_value text,
+            _defaultuomscheduleid_value text,
+            _defaultuomid_value text
         )
     where {{ landed('sales') }}
 
@@ -24,6 +26,8 @@ renamed as (
         key as source_key,
         {{ clean('productnumber') }} as product_number,
         {{ safe_uuid('_defaultuomscheduleid_value') }}::text as unit_group_id,
+        {{ safe_uuid('_defaultuomid_value') }}::text as unit_id,
+        {{ safe_uuid('_pricelevelid_value') }}::text as price_list_id,
 
         -- attributes
         coalesce(productstructure = '1', false) and {{ clean('_parentproductid_value') }} is null as is_plain,

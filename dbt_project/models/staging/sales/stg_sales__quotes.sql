@@ -79,6 +79,7 @@ renamed as (
             "requestdeliveryby": "timestamp",
             "totallineitemamount": "decimal",
         }) }} as unreadable,
+        {{ altered(["quotenumber", "name"]) }} as altered,
         {{ own_fields("quotes") }} as own_fields,
         {{ own_unmapped("quotes") }} as own_unmapped,
 

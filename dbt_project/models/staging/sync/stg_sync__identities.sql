@@ -18,7 +18,7 @@ with source as (
                 or entity = 'CDSSalesQuotationHeaders'
             )
         )
-        or (env_id = {{ literal(var('sales_env_id')) }} and entity = 'products')
+        or (env_id = {{ literal(var('sales_env_id')) }} and entity in ('products', 'productpricelevels'))
 
 ),
 
@@ -33,6 +33,10 @@ renamed as (
         target_key ->> 'CustomerAccount' as customer_account,
         target_key ->> 'SalesQuotationNumber' as quotation_number,
         target_key ->> 'productnumber' as product_number,
+        case when entity = 'productpricelevels' then regexp_replace(source_key, '#[0-9a-f-]{36}/[0-9a-f-]{36}$', '') end
+            as priced_product_key,
+        target_key ->> '_pricelevelid_value' as price_list_id,
+        target_key ->> '_uomid_value' as unit_id,
 
         -- attributes
         coalesce(answer ->> 'PartyNumber', answer ->> 'ContactPersonPartyNumber') as party_number,

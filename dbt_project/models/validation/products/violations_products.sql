@@ -56,6 +56,11 @@ by_price as (
         union all select
             'price_list_missing', 'CurrencyCode', products.currency_code,
             products.currency_id is not null and products.price_list_id is null
+        union all select
+            'price_list_inactive', 'CurrencyCode', products.currency_code, products.is_price_list_inactive
+        union all select
+            'price_list_kept', 'CurrencyCode', products.other_price_list_name,
+            products.other_price_list_name is not null and not products.is_price_list_inactive
         union all select 'unit_blank', 'SalesUnitSymbol', '', products.unit_symbol is null
         union all select
             'unit_group_missing', 'SalesUnitSymbol', products.unit_group_name,
@@ -66,6 +71,9 @@ by_price as (
         union all select
             'price_quantity_unknown', 'SalesPriceQuantity', products.price_quantity::text,
             products.sales_price_amount is not null and products.price_amount is null
+        union all select
+            'price_becomes_zero', 'SalesPrice', trim_scale(products.sales_price_amount)::text,
+            products.price_amount = 0 and products.sales_price_amount <> 0
         union all select
             'price_out_of_range', 'SalesPrice', products.price_amount::text,
             products.price_amount not between 0 and 1000000000000

@@ -47,7 +47,7 @@ by_line as (
 
 bad_values as (
 
-    {{ bad_values('lines', key='quote_key', line="'line ' || line_number || ' '") }}
+    {{ bad_values('lines', key='quote_key', line="'line ' || line_number || ' '", altered='null::jsonb') }}
 
 )
 

@@ -94,7 +94,9 @@ by_document as (
             {{ literal(choice('quote_total_check', ['hold', 'off'])) }} = 'hold'
             and round(checked.line_total_amount, 2) <> round(line_totals.net_amount, 2)
         union all select 'quote_header_amounts', 'discountamount', '', checked.has_header_amounts
-        union all select 'quote_name_cut', 'name', '', {{ is_longer('checked.quote_name', 100) }}
+        union all select
+            'quote_name_cut', 'name', {{ utf16_length('checked.quote_name') }}::text,
+            {{ is_longer('checked.quote_name', 100) }}
     ) as broken (broken_rule, field, value, is_broken)
     where broken.is_broken
 
