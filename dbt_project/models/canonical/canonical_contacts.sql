@@ -36,6 +36,27 @@ currencies as (
 
 ),
 
+-- of the newest document that made the contact a customer
+document_currencies as (
+
+    select distinct on (customer_id)
+        customer_id,
+        currency_id
+    from (
+        select customer_id, currency_id, created_at, source_key from {{ ref('stg_sales__quotes') }}
+        where not is_deleted
+        union all
+        select customer_id, currency_id, created_at, source_key from {{ ref('stg_sales__salesorders') }}
+        where not is_deleted
+        union all
+        select customer_id, currency_id, created_at, source_key from {{ ref('stg_sales__invoices') }}
+        where not is_deleted
+    ) as documents
+    where customer_id is not null and currency_id is not null
+    order by customer_id, created_at desc nulls last, source_key
+
+),
+
 genders as (
 
     select distinct on (sales_code)
@@ -100,8 +121,11 @@ select
     contacts.middle_name,
     contacts.last_name,
     case
-        when contacts.currency_id is null then nullif({{ literal(var('default_currency') | upper) }}, '')
-        else currencies.currency_code
+        when contacts.currency_id is not null then currencies.currency_code
+        else coalesce(
+            case when roles.becomes = 'customer' then document_currency.currency_code end,
+            nullif({{ literal(var('default_currency') | upper) }}, '')
+        )
     end as currency_code,
     contacts.phone,
     contacts.fax,
@@ -132,6 +156,8 @@ inner join numbers on numbers.source_key = contacts.source_key
 inner join roles on roles.source_key = contacts.source_key
 left join account_customers on account_customers.account_id = roles.account_id
 left join currencies on currencies.currency_id = contacts.currency_id
+left join document_currencies on document_currencies.customer_id = contacts.source_key
+left join currencies as document_currency on document_currency.currency_id = document_currencies.currency_id
 left join genders on genders.sales_code = contacts.gender_code
 left join marital_statuses on marital_statuses.sales_code = contacts.marital_status_code
 left join decision_roles on decision_roles.sales_code = contacts.role_code

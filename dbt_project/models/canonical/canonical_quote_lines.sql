@@ -4,10 +4,17 @@ with numbers as (
 
 ),
 
+time_zones as (
+
+    {{ time_zones() }}
+
+),
+
 lines as (
 
     select
         lines.*,
+        time_zones.zone,
         numbers.source_key as line_key,
         numbers.quote_key,
         numbers.line_number,
@@ -18,6 +25,7 @@ lines as (
     from {{ ref('stg_sales__quotedetails') }} as lines
     inner join numbers on numbers.quotedetail_id = lines.source_key
     inner join {{ ref('canonical_quotes') }} as quotes on quotes.source_key = numbers.quote_key
+    left join time_zones on time_zones.code = lines.time_zone_code
 
 ),
 
@@ -26,7 +34,8 @@ sales_products as (
     select
         source_key as product_id,
         product_number,
-        {{ key_fold('product_number') }} as folded_number
+        {{ key_fold('product_number') }} as folded_number,
+        is_deleted
     from {{ ref('stg_sales__products') }}
 
 ),
@@ -41,7 +50,8 @@ products as (
         owner_key,
         unit_symbol,
         unit_id,
-        quantity_decimals
+        quantity_decimals,
+        sales_price_amount
     from {{ ref('canonical_products') }}
     where lifecycle_status in ('sellable', 'stopped')
     order by company, folded_number, is_number_shared, lifecycle_status, source_key
@@ -51,6 +61,13 @@ products as (
 known_products as (
 
     select distinct folded_number from products
+
+),
+
+former_products as (
+
+    select distinct {{ key_fold('product_number') }} as folded_number from {{ ref('canonical_products') }}
+    where lifecycle_status not in ('sellable', 'stopped')
 
 ),
 
@@ -104,7 +121,11 @@ resolved as (
     select
         lines.*,
         sales_products.product_number as sales_product_number,
+        coalesce(sales_products.is_deleted, lines.product_id is not null) as is_product_deleted,
         known_products.folded_number is not null as is_externally_maintained,
+        known_products.folded_number is null and former_products.folded_number is not null as is_product_discontinued,
+        lines.pricing_error_code <> 0
+        or lines.unit_price_amount = 0 and coalesce(products.sales_price_amount <> 0, false) as is_unpriced,
         products.product_number,
         products.owner_key as product_key,
         products.quantity_decimals,
@@ -117,6 +138,7 @@ resolved as (
     from lines
     left join sales_products on sales_products.product_id = lines.product_id
     left join known_products on known_products.folded_number = sales_products.folded_number
+    left join former_products on former_products.folded_number = sales_products.folded_number
     left join products
         on products.company = lines.company and products.folded_number = sales_products.folded_number
     left join sales_units on sales_units.unit_id = lines.unit_id
@@ -163,18 +185,24 @@ select
     is_write_in or (product_id is null and write_in_name is not null) as is_write_in,
     write_in_name,
     sales_product_number,
+    is_product_deleted,
     is_externally_maintained,
+    is_product_discontinued,
     product_number,
     unit_name,
     unit_symbol,
     quantity::numeric(28, 10) as quantity,
     quantity_decimals,
     case
-        when requested_on >= date '1901-01-01' then requested_on
+        when requested_at >= '1901-01-01' then {{ requested_date('requested_at', 'zone') }}
         else quote_ships_on
     end as ships_on,
+    requested_at >= '1901-01-01' and {{ is_date_uncertain('requested_at', 'zone') }} as is_date_uncertain,
+    requested_at,
 
     -- amounts
+    is_unpriced,
+    pricing_error_code,
     unit_price_amount::numeric(28, 10) as unit_price_amount,
     unit_discount_amount::numeric(60, 10) as unit_discount_amount,
     {%- if var('line_discount') == 'line_item' %}

@@ -21,6 +21,12 @@ with newest as (
 
 ),
 
+time_zones as (
+
+    {{ time_zones() }}
+
+),
+
 delivered_quotations as (
 
     select
@@ -131,9 +137,12 @@ select
     newest.email,
     {%- set date_when_blank = var('quote_date_when_blank') %}
     case
-        when newest.requested_on >= date '1901-01-01' then newest.requested_on
+        when newest.requested_at >= '1901-01-01' then {{ requested_date('newest.requested_at', 'time_zones.zone') }}
         else {{ literal(date_when_blank) ~ '::date' if date_when_blank else 'null::date' }}
     end as ships_on,
+    newest.requested_at >= '1901-01-01'
+    and {{ is_date_uncertain('newest.requested_at', 'time_zones.zone') }} as is_date_uncertain,
+    newest.requested_at,
     newest.line_total_amount::numeric(28, 10) as line_total_amount,
     newest.discount_amount <> 0 or newest.discount_percentage <> 0 or newest.freight_amount <> 0 as has_header_amounts,
     coalesce(newest.ship_to_name, customers.customer_name, newest.quote_name) as ship_to_name,
@@ -146,5 +155,6 @@ left join claimed_numbers on claimed_numbers.folded_number = {{ key_fold_latin('
 left join shared_numbers on shared_numbers.source_key = newest.document_key
 left join {{ ref('canonical_quote_customers') }} as customers on customers.source_key = newest.customer_id
 left join currencies on currencies.currency_id = newest.currency_id
+left join time_zones on time_zones.code = newest.time_zone_code
 left join quotations
     on quotations.company = customers.company and quotations.folded_number = {{ key_fold('newest.quote_number') }}

@@ -38,24 +38,19 @@ bodies as materialized (
         ) as body
     from priced
     union all
-    -- the item that a product has left, once Sales shows the new list and unit, by var price_item_old
     select
-        items.record_key as source_key,
-        priced.source_key as product_key,
-        priced.product_number,
-        priced.owner_key,
-        items.unit_id,
-        items.price_list_id,
+        source_key,
+        product_key,
+        product_number,
+        owner_key,
+        unit_id,
+        price_list_id,
         'remove' as operation,
         '{}'::jsonb as body
-    from priced
-    inner join {{ ref('stg_sync__identities') }} as items
-        on items.entity = 'productpricelevels' and items.priced_product_key = priced.source_key
-        and items.record_key <> priced.price_item_key
-    inner join {{ ref('stg_sales__products') }} as sales_products
-        on sales_products.source_key = priced.sales_product_id and not sales_products.is_deleted
-        and (sales_products.price_list_id, sales_products.unit_id) = (priced.price_list_id, priced.unit_id)
-    where {{ literal(choice('price_item_old', ['keep', 'delete'])) }} = 'delete'
+    from {{ ref('canonical_left_price_items') }} as left_items
+    where
+        {{ literal(choice('price_item_old', ['keep', 'delete'])) }} = 'delete'
+        and exists (select 1 from priced where priced.source_key = left_items.product_key)
 
 )
 

@@ -23,6 +23,8 @@ with source as (
             tax text,
             extendedamount text,
             {{- own_columns("quotedetails") }}
+            pricingerrorcode text,
+            utcconversiontimezonecode text,
             requestdeliveryby text
         )
     where {{ landed('sales') }}
@@ -46,11 +48,13 @@ renamed as (
         {{ clean('productdescription') }} as write_in_name,
         {{ safe_decimal('quantity') }} as quantity,
         coalesce({{ safe_decimal('priceperunit') }}, 0) as unit_price_amount,
+        coalesce({{ safe_integer('pricingerrorcode') }}, 0) as pricing_error_code,
         coalesce({{ safe_decimal('manualdiscountamount') }}, 0) as manual_discount_amount,
         coalesce({{ safe_decimal('volumediscountamount') }}, 0) as volume_discount_amount,
         coalesce({{ safe_decimal('tax') }}, 0) as tax_amount,
         coalesce({{ safe_decimal('extendedamount') }}, 0) as extended_amount,
-        ({{ safe_timestamp('requestdeliveryby') }} at time zone 'UTC')::date as requested_on,
+        {{ safe_timestamp('requestdeliveryby') }} as requested_at,
+        {{ safe_integer('utcconversiontimezonecode') }} as time_zone_code,
 
         -- versions
         observed_at,
@@ -64,6 +68,7 @@ renamed as (
             "isproductoverridden": "boolean",
             "quantity": "decimal",
             "priceperunit": "decimal",
+            "pricingerrorcode": "integer",
             "manualdiscountamount": "decimal",
             "volumediscountamount": "decimal",
             "tax": "decimal",

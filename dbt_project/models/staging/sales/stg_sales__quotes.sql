@@ -16,6 +16,8 @@ with source as (
             _customerid_value text,
             _transactioncurrencyid_value text,
             requestdeliveryby text,
+            createdon text,
+            utcconversiontimezonecode text,
             emailaddress text,
             discountamount text,
             discountpercentage text,
@@ -51,7 +53,8 @@ renamed as (
         nullif(concat_ws('/', {{ clean('statecode') }}, {{ clean('statuscode') }}), '') as state_code,
         {{ safe_integer('statecode') }} as state,
         {{ safe_integer('statuscode') }} as status,
-        ({{ safe_timestamp('requestdeliveryby') }} at time zone 'UTC')::date as requested_on,
+        {{ safe_timestamp('requestdeliveryby') }} as requested_at,
+        {{ safe_integer('utcconversiontimezonecode') }} as time_zone_code,
         {{ clean('emailaddress') }} as email,
         coalesce({{ safe_decimal('discountamount') }}, 0) as discount_amount,
         coalesce({{ safe_decimal('discountpercentage') }}, 0) as discount_percentage,
@@ -69,6 +72,7 @@ renamed as (
         {{ clean('shipto_country') }} as country_text,
 
         -- versions
+        {{ safe_timestamp('createdon') }} as created_at,
         observed_at,
         {{ unreadable({
             "revisionnumber": "integer",

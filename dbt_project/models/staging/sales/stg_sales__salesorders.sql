@@ -8,6 +8,8 @@ with source as (
     from {{ source('sales', 'salesorders') }} as raw,
         json_to_record(raw.payload) as r (
             _customerid_value text,
+            _transactioncurrencyid_value text,
+            createdon text,
             modifiedon text
         )
     where {{ landed('sales') }}
@@ -20,8 +22,10 @@ renamed as (
         -- keys
         key as source_key,
         {{ safe_uuid('_customerid_value') }}::text as customer_id,
+        {{ safe_uuid('_transactioncurrencyid_value') }}::text as currency_id,
 
         -- versions
+        {{ safe_timestamp('createdon') }} as created_at,
         {{ safe_timestamp('modifiedon') }} as modified_at,
 
         -- deletion

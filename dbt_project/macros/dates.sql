@@ -1,0 +1,47 @@
+{#
+  Requested dates of Sales. Their columns show a date and hold an instant: forms store the midnight of who typed the date,
+  other writers often 00:00 UTC (ruling 19). `instant` is such a value, `zone` the IANA name of the row's time zone.
+#}
+{% macro time_zones() -%}
+    select distinct on (code)
+        code,
+        zone
+    from {{ ref('time_zone') }}
+    where pg_input_is_valid('2000-01-01 ' || zone, 'timestamptz')
+    order by code, zone
+{%- endmacro %}
+
+{# The zone names to try, as SQL expressions. Midnight in one of them is the date that was typed. #}
+{% macro date_zones(zone) -%}
+    {%- set fallback = var('sales_time_zone') -%}
+    {%- if fallback and modules.pytz is defined and fallback not in modules.pytz.all_timezones -%}
+        {{ exceptions.raise_compiler_error(
+            "Var 'sales_time_zone' is '" ~ fallback ~ "'; it must be the IANA name of a time zone, such as Europe/Berlin."
+        ) }}
+    {%- endif -%}
+    {{ return(["'UTC'", zone] + ([literal(fallback)] if fallback else [])) }}
+{%- endmacro %}
+
+{% macro requested_date(instant, zone) -%}
+    case
+        {%- for each in date_zones(zone) %}
+        when ({{ instant }} at time zone {{ each }})::time = time '00:00' then ({{ instant }} at time zone {{ each }})::date
+        {%- endfor %}
+        else (({{ instant }} + interval '12 hours') at time zone 'UTC')::date
+    end
+{%- endmacro %}
+
+{# Whether the date is a guess: the value is midnight in none of the zones. #}
+{% macro is_date_uncertain(instant, zone) -%}
+    coalesce(
+        {%- for each in date_zones(zone) %}
+        {{ "and " if not loop.first }}({{ instant }} at time zone {{ each }})::time is distinct from time '00:00'
+        {%- endfor %}
+        and {{ instant }} is not null,
+        false
+    )
+{%- endmacro %}
+
+{% macro utc_text(instant) -%}
+    to_char({{ instant }} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
+{%- endmacro %}
