@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.dbt.warehouse import guid
+from tests.dbt.warehouse import EUR, USD, guid
 
 PERSONS = "finops__contact_persons"
 CUSTOMERS = "finops__contact_customers"
@@ -274,6 +274,28 @@ def test_counties_are_sent_only_when_asked_for_and_must_be_short_for_contact_per
     assert (
         fresh_warehouse.envelope(CUSTOMERS, key)["body"]["block:address"]["AddressCounty"] == "Contra Costa"
     )
+
+
+def test_a_customer_without_a_currency_has_that_of_its_newest_document(fresh_warehouse):
+    warehouse = fresh_warehouse
+    key = warehouse.contact(1, None, _transactioncurrencyid_value=None)
+    own = warehouse.contact(2, None, _transactioncurrencyid_value=USD)
+    for n, (entity, currency, created) in enumerate(
+        (("quotes", USD, "2026-03-01"), ("salesorders", EUR, "2026-04-01"))
+    ):
+        for customer_id in (key, own):
+            warehouse.land(
+                "sales", entity,
+                {
+                    warehouse.reads["sales", entity].key[0]: guid(customer_id, n), "_customerid_value": customer_id,
+                    "_transactioncurrencyid_value": currency, "createdon": f"{created}T08:00:00Z",
+                },
+            )  # fmt: skip
+
+    warehouse.build("contacts", default_currency="CHF")
+
+    assert warehouse.envelope(CUSTOMERS, key)["body"]["SalesCurrencyCode"] == "EUR"
+    assert warehouse.envelope(CUSTOMERS, own)["body"]["SalesCurrencyCode"] == "USD"
 
 
 def test_the_currency_of_customers_without_one_can_be_set(fresh_warehouse):

@@ -275,11 +275,11 @@ def test_a_long_name_is_cut_and_said_so(warehouse, keys):
     assert warehouse.envelope("finops__quotes", key)["body"]["SalesQuotationName"] == "N" * 100
 
 
-@pytest.mark.rule("quotes", "quote_country_blank")
-def test_a_quote_without_any_ship_to_is_held_because_the_2017_template_has_no_default_country(
-    warehouse, keys
-):
-    assert warehouse.violations("quotes", keys["blank ship-to"]) == {"quote_country_blank": "block"}
+def test_a_quote_without_any_ship_to_goes_over_without_address_and_country(warehouse, keys):
+    assert warehouse.violations("quotes", keys["blank ship-to"]) == {}
+    address = warehouse.envelope("finops__quotes", keys["blank ship-to"])["body"]["block:ship_to"]
+    assert address.pop("IsDeliveryAddressOrderSpecific") == "No"
+    assert set(address.values()) == {None}
 
 
 @pytest.mark.rule("quotes", "quote_number_shared")

@@ -57,26 +57,25 @@ def test_a_discount_per_unit_goes_as_it_is_and_makes_no_charge(quotes):
     assert quotes.violations("quotes", key) == {}
 
 
-def test_the_direct_templates_take_a_blank_country_as_the_united_states(quotes):
+def test_the_direct_templates_take_a_blank_country_as_the_united_states_but_not_of_a_blank_ship_to(quotes):
     blank = quotes.quote(1, **dict.fromkeys(SHIP_TO))
     street = quotes.quote(2, shipto_country=None, shipto_stateorprovince=None)
 
     quotes.build("quotes", quote_country_when_blank="US")
 
-    for key, specific in ((blank, "No"), (street, "Yes")):
+    for key, specific, country in ((blank, "No", None), (street, "Yes", "US")):
         address = quotes.envelope("finops__quotes", key)["body"]["block:ship_to"]
-        assert address["DeliveryAddressCountryRegionISOCode"] == "US"
+        assert address["DeliveryAddressCountryRegionISOCode"] == country
         assert address["IsDeliveryAddressOrderSpecific"] == specific
 
 
-def test_a_blank_ship_to_may_leave_the_address_to_the_customer(quotes):
+@pytest.mark.rule("quotes", "quote_country_blank")
+def test_a_blank_ship_to_can_be_held(quotes):
     key = quotes.quote(1, **dict.fromkeys(SHIP_TO))
 
-    quotes.build("quotes", quote_blank_ship_to="customer_address")
+    quotes.build("quotes", quote_blank_ship_to="hold", quote_country_when_blank="US")
 
-    address = quotes.envelope("finops__quotes", key)["body"]["block:ship_to"]
-    assert address["IsDeliveryAddressOrderSpecific"] == "No"
-    assert address["DeliveryAddressCountryRegionISOCode"] is None
+    assert quotes.violations("quotes", key) == {"quote_country_blank": "block"}
 
 
 @pytest.mark.rule("quotes", "quote_date_blank")
@@ -90,7 +89,7 @@ def test_without_a_default_a_quote_without_a_date_is_held(quotes):
 
 def test_a_line_may_have_a_delivery_date_of_its_own(quotes):
     key = quotes.quote(1, 0, totallineitemamount=21)
-    quotes.quote_line(1, 1, requestdeliveryby="2026-04-01T23:00:00Z")
+    quotes.quote_line(1, 1, requestdeliveryby="2026-04-01T00:00:00Z")
 
     quotes.build("quotes")
 

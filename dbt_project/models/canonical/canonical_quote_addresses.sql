@@ -3,6 +3,6 @@
     prefixes=[''],
     parts=['ship_to_name', 'street', 'city', 'state_text', 'postal_code', 'country_text'],
     country=var('quote_country_when_blank'),
-    for_blank=choice('quote_blank_ship_to', ['hold', 'customer_address']) == 'hold',
+    for_blank=false,
     county=false
 ) }}

@@ -82,7 +82,7 @@ by_document as (
             addresses.country_text is null and addresses.country_iso2 is null
             and (
                 not addresses.is_address_blank
-                or {{ literal(var('quote_blank_ship_to')) }} = 'hold'
+                or {{ literal(choice('quote_blank_ship_to', ['hold', 'customer_address'])) }} = 'hold'
             )
         union all select
             'site_missing', 'company', {{ literal(var('quote_site_id')) }},
