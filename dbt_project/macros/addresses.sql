@@ -77,12 +77,14 @@
 
 {# A seed as a relation to look texts up in, by `lower(text)`: each key once, whatever its case and blanks around it. #}
 {% macro map_rows(seed, keys, columns) -%}
-    select distinct on ({{ keys | join(", ") }})
-        {%- for key in keys %}
-        {{ key if key == 'iso2' else 'lower(' ~ clean(key) ~ ') as ' ~ key }},
-        {%- endfor %}
-        {{ columns | join(", ") }}
-    from {{ ref(seed) }}
+    select distinct on ({{ keys | join(", ") }}) * from (
+        select
+            {%- for column in keys + columns %}
+            {{ 'upper' if column == 'iso2' else 'lower' if column in keys else '' }}({{ clean(column) }}) as {{ column }}
+            {{- "," if not loop.last }}
+            {%- endfor %}
+        from {{ ref(seed) }}
+    ) as map_rows
     order by {{ (keys + columns) | join(", ") }}
 {%- endmacro %}
 

@@ -57,7 +57,7 @@
         case lower(coalesce({{ clean(column) }}, ''))
             {%- for key, value in field["values"].items() %}
             {%- set sent = tojson(own_literal(entity, field, value)) %}
-            when {{ literal(key | string | lower) }} then {{ literal(sent) }}::jsonb
+            when {{ literal(key | string | trim | lower) }} then {{ literal(sent) }}::jsonb
             {%- endfor %}
         end
     {%- elif field.kind == "number" -%}
@@ -78,7 +78,7 @@
     {%- if field["values"] -%}
         {{ clean(column) }} is not null and lower({{ clean(column) }}) not in (
             {%- for key in field["values"] %}
-            {{ ", " if not loop.first }}{{ literal(key | string | lower) }}
+            {{ ", " if not loop.first }}{{ literal(key | string | trim | lower) }}
             {%- endfor %}
         )
     {%- else -%}

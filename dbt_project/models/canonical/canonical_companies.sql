@@ -7,13 +7,13 @@
 with all_mappings as (
 
     select
-        lower(btrim(sales_value)) as sales_value,
-        lower(nullif(btrim(company), '')) as company,
+        lower({{ clean('sales_value') }}) as sales_value,
+        lower({{ clean('company') }}) as company,
         2 as priority
     from {{ ref('company_map') }}
     {%- for value, company in company_map.items() %}
     union all
-    select lower({{ literal(value) }}) as sales_value, lower({{ literal(company or '') }}) as company, 1 as priority
+    select lower({{ literal(value | string | trim) }}) as sales_value, lower({{ literal((company or '') | trim) }}) as company, 1 as priority
     {%- endfor %}
 
 ),

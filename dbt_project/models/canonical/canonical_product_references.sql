@@ -34,8 +34,8 @@ unit_map as (
 
     select distinct on (folded_unit)
         {{ key_fold(clean('unit_symbol')) }} as folded_unit,
-        sales_unit,
-        unit_group,
+        {{ clean('sales_unit') }} as sales_unit,
+        {{ clean('unit_group') }} as unit_group,
         decimals
     from {{ ref('unit') }}
     order by folded_unit, unit_symbol, sales_unit

@@ -84,7 +84,7 @@ unit_map as (
 
     select distinct on (folded_unit)
         {{ key_fold(clean('sales_unit')) }} as folded_unit,
-        unit_symbol
+        {{ clean('unit_symbol') }} as unit_symbol
     from {{ ref('unit') }}
     where sales_unit is not null
     order by folded_unit, unit_symbol
