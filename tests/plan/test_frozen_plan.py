@@ -98,9 +98,7 @@ def test_a_row_of_an_older_build_than_the_last_attempt_is_superseded(flow):
     flow.build()
     flow.accept(flow.plan(), state="in_doubt")
 
-    (row,) = plan_rows.next_rows(
-        flow.connection, late, CARD.writes[1], list(ENVIRONMENTS.values()), '""', 0, 10
-    )
+    (row,) = plan_rows.next_rows(flow.connection, late, CARD.writes[1], list(ENVIRONMENTS.values()), 0, 10)
 
     assert row.is_superseded
 
@@ -115,9 +113,7 @@ def test_the_difference_is_taken_from_what_is_believed_when_the_row_is_sent(flow
     second = flow.plan()
     flow.accept(first)
 
-    (row,) = plan_rows.next_rows(
-        flow.connection, second, CARD.writes[0], list(ENVIRONMENTS.values()), '""', 0, 10
-    )
+    (row,) = plan_rows.next_rows(flow.connection, second, CARD.writes[0], list(ENVIRONMENTS.values()), 0, 10)
 
     assert json.loads(row.changes) == {"Phone": "1", "Name": "B"}
 
@@ -128,9 +124,7 @@ def test_what_is_forced_is_sent_whole_although_nothing_differs(flow):
     flow.accept(flow.plan())
     forced = flow.plan(force=True)
 
-    (row,) = plan_rows.next_rows(
-        flow.connection, forced, CARD.writes[1], list(ENVIRONMENTS.values()), '""', 0, 10
-    )
+    (row,) = plan_rows.next_rows(flow.connection, forced, CARD.writes[1], list(ENVIRONMENTS.values()), 0, 10)
 
     assert json.loads(row.changes) == {"Number": "1"}
 

@@ -58,7 +58,6 @@ class Preparation:
             self._assignment.run_id,
             self._write,
             self._assignment.envs,
-            json.dumps(self._client.EMPTY),
             after,
             limit,
             seqs,
@@ -200,11 +199,15 @@ class Preparation:
         )
 
     def _changes(self, row: PlanRow) -> str:
-        """What differs from the belief, without what people have set and nobody may overwrite."""
-        if not row.guards or row.seq not in self._just_read:
+        """What differs from the belief, cleared fields as the target clears them, without what nobody may overwrite."""
+        guards = row.guards if row.seq in self._just_read else {}
+        if not guards and ": null" not in row.changes:
             return row.changes
         changes = json.loads(row.changes, parse_float=Decimal)
-        for name, over in row.guards.items():
+        for name, value in changes.items():
+            if value is None:
+                changes[name] = self._client.emptied(self._write.entity, name, row.belief.get(name))
+        for name, over in guards.items():
             theirs = row.belief.get(name)
             if name in changes and theirs not in over and theirs != row.guarded.get(name):
                 del changes[name]

@@ -169,15 +169,12 @@ with plan as materialized (
 select
     plan.seq, plan.source_key, plan.document, plan.company, plan.operation, plan.target_key::text,
     jsonb_strip_nulls(sync.flatten(plan.body))::text,
-    sync.fill_empty(
-        case
-            when %(creates)s and plan.operation = 'upsert' and not coalesce(known.present, false) then '{}'
-            when coalesce((run.params ->> 'force')::boolean, false) and known.accepted_run is distinct from plan.run_id
-                then sync.flatten(plan.body)
-            else sync.differing(plan.body, coalesce(known.belief, '{}'))
-        end,
-        %(empty)s
-    )::text,
+    case
+        when %(creates)s and plan.operation = 'upsert' and not coalesce(known.present, false) then '{}'
+        when coalesce((run.params ->> 'force')::boolean, false) and known.accepted_run is distinct from plan.run_id
+            then sync.flatten(plan.body)
+        else sync.differing(plan.body, coalesce(known.belief, '{}'))
+    end::text,
     plan.body_hash, plan.if_match, identity.source_key is not null, identity.target_id::text, identity.answer,
     (
         select needed.ref from unnest(plan.requires) as needed (ref)
@@ -229,7 +226,6 @@ def next_rows(
     run_id: int,
     write: Write,
     envs: Sequence[str],
-    empty: str,
     after: int,
     limit: int,
     seqs: Sequence[int] | None = None,
@@ -240,15 +236,12 @@ def next_rows(
 
     Only the rows ``seqs`` if given, or those of ``documents``; else rows that do not go together with others. Only
     ``removals``, or only others, if it is given.
-
-    ``empty`` is the target's JSON literal for an emptied field.
     """
     with connection, connection.cursor() as cursor:
         cursor.execute(
             _ROWS,
             {
                 "envs": list(envs),
-                "empty": empty,
                 "entity": write.entity,
                 "run": run_id,
                 "write": write.name,

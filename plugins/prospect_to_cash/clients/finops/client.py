@@ -6,6 +6,7 @@ learn.microsoft.com/dynamics365/fin-ops-core/dev-itpro/data-entities/odata.
 
 import re
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import ClassVar
 
 import orjson
@@ -25,6 +26,9 @@ _LEGAL_ENTITIES = ("LegalEntities", "LegalEntityId")
 _TAKEN = re.compile(r"record already exists", re.IGNORECASE)
 _CONFLICT = re.compile(r"deadlock|update conflict", re.IGNORECASE)
 _VALUES = re.compile(r"'[^']*'")
+# Values whose JSON type does not tell that of the property.
+_MAY_BE_NO_TEXT = re.compile(r"Yes|No|\d{4}-\d\d-\d\d.*")
+_NO_DATE = "1900-01-01T12:00:00Z"
 
 
 class FinOpsClient(SystemClient):
@@ -49,6 +53,25 @@ class FinOpsClient(SystemClient):
     ) -> None:
         super().__init__(root_url, credentials, deadline, retry)
         self.companies = tuple(company.lower() for company in companies)
+
+    def emptied(self, entity: str, field: str, before: object) -> object:
+        """F&O has no null: an empty number is 0, an empty date 1900-01-01, an empty NoYes No, an empty text a text."""
+        if isinstance(before, (int, float, Decimal)) and not isinstance(before, bool):
+            return 0
+        if isinstance(before, str) and not _MAY_BE_NO_TEXT.fullmatch(before):
+            return ""
+        described = self.describe([entity])[entity].properties.get(field)
+        match described.type.rpartition(".")[2] if described else "":
+            case "Decimal" | "Double" | "Single" | "Int16" | "Int32" | "Int64":
+                return 0
+            case "DateTimeOffset":
+                return _NO_DATE
+            case "Date":
+                return _NO_DATE[:10]
+            case "NoYes":
+                return "No"
+            case _:
+                return ""
 
     def identity(self) -> dict[str, object]:
         """`env_id` and `host` (the name with its port), and `companies`, those of the connection.

@@ -43,6 +43,10 @@ class SystemClient(Session):
     """The value that stands for "no value" in a body: null or an empty text."""
     pages_by_offset: ClassVar[bool]
 
+    def emptied(self, entity: str, field: str, before: object) -> object:
+        """What a field has to be sent as to be empty; `before` is what it has now, None if nobody knows."""
+        return self.EMPTY
+
     @abstractmethod
     def identity(self) -> dict[str, object]:
         """Names the environment; `env_id` differs between an environment and its copies."""

@@ -102,6 +102,51 @@ begin
 end $$;
 
 drop function sync.owned(jsonb, jsonb);
+drop function sync.fill_empty(jsonb, jsonb);
+
+-- Whether a value that was read is the one that is written. Empty text and null are one value, and so are null and what F&O
+-- has in an empty field of another type: 0, 1900-01-01, No. Numbers compare by value,
+-- points in time by instant, a reference by the GUID in it. type is the property's in $metadata, where it is known.
+create or replace function sync.same_value(name text, ours jsonb, theirs jsonb, type text default null) returns boolean
+language plpgsql immutable parallel safe as $$
+declare
+    us text := ours #>> '{}';
+    them text := theirs #>> '{}';
+begin
+    if ours is not distinct from theirs or (coalesce(us, '') = '' and coalesce(them, '') = '') then
+        return true;
+    end if;
+    if us is null and (
+        jsonb_typeof(theirs) = 'number' and them::numeric = 0 or them ~ '^1900-01-01T'
+        or type like '%.NoYes' and them = 'No'
+    ) then
+        return true;
+    end if;
+    if us is null or them is null or us = '' or them = '' then
+        return false;
+    end if;
+    if name like '%@odata.bind' then
+        return lower(rtrim(substring(us from '[^(]*$'), ')')) = lower(them);
+    end if;
+    if type = 'Edm.Guid' then
+        return lower(us) = lower(them);
+    end if;
+    if jsonb_typeof(ours) = 'number' and jsonb_typeof(theirs) = 'number'
+        or type in ('Edm.Decimal', 'Edm.Double', 'Edm.Single', 'Edm.Int16', 'Edm.Int32', 'Edm.Int64')
+        and us ~ '^-?[0-9.]+([eE][-+]?[0-9]{1,3})?$' and them ~ '^-?[0-9.]+([eE][-+]?[0-9]{1,3})?$' then
+        return us::numeric = them::numeric;
+    end if;
+    if us ~ '^\d{4}-\d\d-\d\dT' and them ~ '^\d{4}-\d\d-\d\dT' and coalesce(type, 'Edm.DateTimeOffset') = 'Edm.DateTimeOffset' then
+        return us::timestamptz = them::timestamptz;
+    end if;
+    if type = 'Edm.Date' then
+        return left(us, 10) = left(them, 10);
+    end if;
+    return us = them and jsonb_typeof(ours) = jsonb_typeof(theirs);
+exception when data_exception then
+    return us = them;
+end
+$$;
 
 -- The empty fields of a body.
 create function sync.empty_fields(body jsonb) returns jsonb
