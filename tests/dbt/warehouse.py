@@ -306,7 +306,9 @@ class Warehouse:
         """Run `dbt build` for a flow and return dbt's result; ``expect`` is whether it must succeed."""
         selected = ["--select", f"+tag:{flow}", "--indirect-selection", "buildable"]
         excluded = ["--exclude-resource-type", "unit_test", "--exclude-resource-type", "seed"]
-        return self._invoke("build", expect, *selected, *excluded, *arguments, **variables)
+        # A third of the time of a small build: artifacts and logs that nobody reads, and all relations of the database.
+        cheap = ["--no-write-json", "--log-level-file", "none", "--cache-selected-only", "--threads", "2"]
+        return self._invoke("build", expect, *selected, *excluded, *cheap, *arguments, **variables)
 
     def _invoke(self, command: str, expect: bool, *arguments: str, **variables: object) -> object:
         from dbt.cli.main import dbtRunner
