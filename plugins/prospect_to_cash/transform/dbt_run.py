@@ -82,7 +82,7 @@ def run_dbt(
     if not isinstance(built.result, RunExecutionResult):
         raise _not_started(flow, built.exception, folder)
     return (
-        [_result(result, causes) for result in built.result.results],
+        [_result(each, causes) for each in built.result.results if each.node.resource_type != "operation"],
         _manifest_hash(manifest),
         raw_tables(manifest, flow),
     )
