@@ -97,14 +97,14 @@ SPECIAL_QUOTES = (
     _ordinary("of-a-held-account", "waits for its customer, who is held", customer="Ruritania Imports"),
     _ordinary("of-a-closed-account", "waits for its customer, who is left out", customer="Closed Shop"),
     _header("no-date", "goes, with the date of var quote_date_when_blank", requestdeliveryby=None),
-    _header("no-address", "held by quote_country_blank, or goes with var quote_blank_ship_to", **_NO_ADDRESS),
+    _header("no-address", "goes without an address, or is held with var quote_blank_ship_to", **_NO_ADDRESS),
     _header("no-country", "held by quote_country_blank, or goes with var quote_country_when_blank", shipto_country=None),
     _header("unknown-country", "held by country_unmapped", shipto_country="Ruritania", shipto_stateorprovince=None),
     _header("long-number", "held by quote_number_too_long", quotenumber="QUO-01020-LONGER-THAN-TWENTY"),
     _header("taken", "held by quotation_confirmed: F&O confirmed another one under its number", quotenumber=TAKEN_NUMBER),
     _header("signs", "goes: its number needs care in addresses", quotenumber="Q/12:3+4%5&6 #7'8"),
     _header("year-1900", "goes: 1900-01-01 is how F&O shows an empty date", requestdeliveryby="1900-01-01T00:00:00Z"),
-    _header("year-9999", "goes", requestdeliveryby="9999-12-31T00:00:00Z"),
+    _header("year-9999", "held by quote_date_out_of_range", requestdeliveryby="9999-12-31T00:00:00Z"),
     SpecialQuote(
         "texts", "goes unchanged: formula, SQL, right to left, emoji and line breaks",
         header={
