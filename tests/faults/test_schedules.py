@@ -119,7 +119,9 @@ class Round:
                 return {
                     flow: self.world.report(f"run {self.tasks.runs - 3 + n}") for n, flow in enumerate(FLOWS)
                 }
-        said = self.world.sql("select write, source_key, sentence from sync.ledger where sentence is not null")
+        said = self.world.sql(
+            "select write, source_key, sentence from sync.ledger where sentence is not null"
+        )
         raise AssertionError(
             f"still something to write after {MAX_ROUNDS} rounds: {self.world.writes()}, refused: {said}"
         )
