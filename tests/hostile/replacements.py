@@ -16,13 +16,13 @@ from tests.hostile.world import FRANC_LIST, PALLET, Place, Row, Rows, World
 SOURCES: dict[Place, dict[str, Field]] = {
     (entity.system, entity.set_name): dict(entity.fields) for entity in (*read_sales(), *read_finops())
 }
-# how many records of a set are spoiled in a world; of the others up to two each
+# how many records of a set are spoiled in a world; of the others one at most
 DRIVING = {
-    ("sales", "accounts"): 5,
-    ("sales", "contacts"): 6,
-    ("finops", "SellableReleasedProducts"): 3,
-    ("sales", "quotes"): 3,
-    ("sales", "quotedetails"): 3,
+    ("sales", "accounts"): 7,
+    ("sales", "contacts"): 7,
+    ("finops", "SellableReleasedProducts"): 4,
+    ("sales", "quotes"): 4,
+    ("sales", "quotedetails"): 4,
 }
 # sets of which every record may be spoiled; of reference sets only what few records use
 ORDINARY = {
@@ -51,16 +51,16 @@ class Replacement:
         return f"({'.'.join(self.place)}, {self.key}, {self.field}, {value}{beside})"
 
 
-def replacements(world: World, seed: int) -> list[Replacement]:
-    """30 to 60 replacements, one to four in a record."""
+def replacements(world: World, seed: int) -> list[list[Replacement]]:
+    """The replacements of a seed, those of each record together."""
     random = Random(seed)
-    found: list[Replacement] = []
+    found = []
     for place in sorted(world.rows):
         keys = spoilable(world, place)
-        most = DRIVING.get(place, 2)
-        for key in random.sample(keys, min(len(keys), random.randint(most // 2, most))):
-            found += in_record(world, random, place, key)
-    return random.sample(found, min(len(found), random.randint(30, 60)))
+        most = DRIVING.get(place, 1)
+        chosen = random.sample(keys, min(len(keys), random.randint(most // 2, most)))
+        found += [in_record(world, random, place, key) for key in chosen]
+    return random.sample(found, len(found))
 
 
 def spoilable(world: World, place: Place) -> list[str]:
@@ -83,7 +83,7 @@ def in_record(world: World, random: Random, place: Place, key: str) -> list[Repl
         found.append(Replacement(place, key, read.key[0], copied_id(random, place, key), copied))
     elif copied:
         found.append(replacement(world, random, place, key, read.key[-1], copied))
-    for name in random.sample(names, min(len(names), random.choice((1, 1, 1, 2, 2, 3, 4)))):
+    for name in random.sample(names, min(len(names), random.choice((1, 1, 2, 2, 3, 4)))):
         if name not in read.key or (place not in DRIVING and random.random() < 0.5) or random.random() < 0.2:
             found.append(replacement(world, random, place, key, name, copied))
     return found

@@ -67,14 +67,14 @@ def hostile_value(random: Random, field: Field | None, present: object, others: 
     """A value for a field of this kind, which has the value ``present`` and in other records ``others``."""
     kind = field.kind if field else "string"
     source = random.random()
-    if source < 0.15:
+    if source < 0.12:
         return random.choice(TYPES)
-    if source < 0.35 and others:
+    if source < 0.25 and others:
         return random.choice(others)
-    if source < 0.55 and isinstance(present, str) and present:
+    if source < 0.4 and isinstance(present, str) and present:
         return twin(random, present)
     if kind == "string":
-        return long_text(random, field) if random.random() < 0.4 else random.choice(TEXTS)
+        return long_text(random, field) if random.random() < 0.6 else random.choice(TEXTS)
     return random.choice(POOLS.get(kind, TEXTS) if random.random() < 0.85 else TEXTS)
 
 
