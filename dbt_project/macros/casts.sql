@@ -3,8 +3,9 @@
   returns null, and `unreadable` collects the fields whose text is neither blank nor readable, as {"field": "text"}.
   A bad value becomes a broken rule of its record and never fails the build.
   Kinds: numeric (22 digits, 4 of them decimals), decimal (28 digits, 10 of them decimals), integer, boolean, timestamp
-  (with time zone, to the end of 2154 as Finance and Operations ends there), uuid. Postgres also reads words such as NaN and
-  BC, and numbers such as 0x10 and 1_000: no source means them.
+  (with time zone, to the end of 2154 as Finance and Operations ends there), uuid, text (which
+  Sales can store: no control characters). Postgres also reads words such as NaN and BC, and numbers such as 0x10 and 1_000:
+  no source means them.
 #}
 {% macro readable(field, kind) -%}
     {%- if kind == "numeric" -%}
@@ -19,6 +20,8 @@
         )
     {%- elif kind == "integer" -%}
         (pg_input_is_valid({{ field }}, 'integer') and {{ field }} ~ '^[-+0-9\s]+$')
+    {%- elif kind == "text" -%}
+        ({{ field }} !~ '[\u0001-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]')
     {%- elif kind in ("boolean", "uuid") -%}
         pg_input_is_valid({{ field }}, '{{ kind }}')
     {%- else -%}

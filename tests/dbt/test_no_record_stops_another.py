@@ -241,9 +241,17 @@ def values_that_only_postgres_reads(world: World) -> None:
         world.held[f"a delivery at {time}"] = ("quotes", "value_unreadable", quote)
 
 
+def texts_that_sales_refuses(world: World) -> None:
+    """Dataverse refuses what XML cannot hold."""
+    for n, letter in enumerate("\x01\x0b\x1f\ufffe"):
+        for field in ("ProductName", "ProductDescription"):
+            key = world.warehouse.product(f"P-{field}-{n}", **{field: f"a{letter}b"})
+            world.held[f"{field} with {letter!r}"] = ("products", "value_unreadable", key)
+
+
 CASES = (
     unknown_states, unknown_references, colliding_quotes, colliding_lines, colliding_products, doubled_references,
-    values_that_only_postgres_reads,
+    values_that_only_postgres_reads, texts_that_sales_refuses,
 )  # fmt: skip
 
 
