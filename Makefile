@@ -1,7 +1,7 @@
 # `make help` lists the targets. Everything runs in the project's own .venv; nothing is installed anywhere else.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help install demo up down run reconcile preflight backfill sandbox test test-all test-sandbox lint format docs bench lock clean
+.PHONY: help install demo up down run reconcile preflight backfill sandbox test test-all test-sandbox hostile lint format docs bench lock clean
 
 unexport PYTHONHOME PYTHONPATH PYTHONDONTWRITEBYTECODE
 unexport DATA ACCOUNTS PRODUCTS FLOW FROM TO JSON FULL DRY_RUN FORCE RETRY_REJECTED RELEASE_SAFETY_LIMIT
@@ -57,6 +57,9 @@ test-all: install ## run all tests of the product
 
 test-sandbox: install ## run all tests of the stand-ins (in sandbox/)
 	@cd sandbox && ../.venv/bin/python -m $(PYTEST) $(ARGS)
+
+hostile: install ## try worlds with hostile rows: N=200 SEED=1; one that fails prints its seed and the few values that it fails with
+	@P2C_HOSTILE_WORLDS="$(or $(N),10)" P2C_HOSTILE_SEED="$(or $(SEED),1)" $(IN_VENV) pytest tests/hostile $(ARGS)
 
 lint: install ## check the code with ruff, mypy, import-linter, complexity, sqlfluff
 	@$(IN_VENV) ruff check .

@@ -3,16 +3,21 @@
   returns null, and `unreadable` collects the fields whose text is neither blank nor readable, as {"field": "text"}.
   A bad value becomes a broken rule of its record and never fails the build.
   Kinds: numeric (22 digits, 4 of them decimals), decimal (28 digits, 10 of them decimals), integer, boolean, timestamp
-  (with time zone), uuid.
+  (with time zone), uuid, text (which Sales can store: no control characters). Postgres also reads words such as NaN and
+  BC, and numbers such as 0x10 and 1_000: no source means them.
 #}
 {% macro readable(field, kind) -%}
     {%- if kind == "numeric" -%}
-        (pg_input_is_valid({{ field }}, 'numeric(22, 4)') and {{ field }} !~* 'nan')
+        (pg_input_is_valid({{ field }}, 'numeric(22, 4)') and {{ field }} ~ '^[-+.0-9eE\s]+$')
     {%- elif kind == "decimal" -%}
-        (pg_input_is_valid({{ field }}, 'numeric(28, 10)') and {{ field }} !~* 'nan')
+        (pg_input_is_valid({{ field }}, 'numeric(28, 10)') and {{ field }} ~ '^[-+.0-9eE\s]+$')
     {%- elif kind == "timestamp" -%}
-        ({{ field }} ~ '^\d{4}-' and pg_input_is_valid({{ field }}, 'timestamptz'))
-    {%- elif kind in ("integer", "boolean", "uuid") -%}
+        ({{ field }} ~* '^\d{4}-[-+:.0-9tz ]+$' and pg_input_is_valid({{ field }}, 'timestamptz'))
+    {%- elif kind == "integer" -%}
+        (pg_input_is_valid({{ field }}, 'integer') and {{ field }} ~ '^[-+0-9\s]+$')
+    {%- elif kind == "text" -%}
+        ({{ field }} !~ '[\u0001-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]')
+    {%- elif kind in ("boolean", "uuid") -%}
         pg_input_is_valid({{ field }}, '{{ kind }}')
     {%- else -%}
         {{ exceptions.raise_compiler_error("Macro readable: unknown kind '" ~ kind ~ "'.") }}

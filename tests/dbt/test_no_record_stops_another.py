@@ -230,8 +230,28 @@ def doubled_references(world: World) -> None:
     ))  # fmt: skip
 
 
+def values_that_only_postgres_reads(world: World) -> None:
+    """Postgres takes these for a number or a time; in a record they are a mistake, or beyond what the target can hold."""
+    house = world.warehouse
+    for field, value in (("creditlimit", "0x10"), ("creditlimit", "1_000"), ("numberofemployees", "0b11")):
+        account = house.account(world.next(), **{field: value})
+        world.held[f"{field} {value}"] = ("accounts", "value_unreadable", account)
+    for time in ("2155-01-01T00:00:00Z", "9999-12-31T23:59:59-12:00", "2026-01-01 BC"):
+        quote = house.quote(world.next(), requestdeliveryby=time)
+        world.held[f"a delivery at {time}"] = ("quotes", "value_unreadable", quote)
+
+
+def texts_that_sales_refuses(world: World) -> None:
+    """Dataverse refuses what XML cannot hold."""
+    for n, letter in enumerate("\x01\x0b\x1f\ufffe"):
+        for field in ("ProductName", "ProductDescription"):
+            key = world.warehouse.product(f"P-{field}-{n}", **{field: f"a{letter}b"})
+            world.held[f"{field} with {letter!r}"] = ("products", "value_unreadable", key)
+
+
 CASES = (
     unknown_states, unknown_references, colliding_quotes, colliding_lines, colliding_products, doubled_references,
+    values_that_only_postgres_reads, texts_that_sales_refuses,
 )  # fmt: skip
 
 
@@ -322,3 +342,33 @@ def test_a_rule_that_one_record_breaks_twice_is_one_row_with_both_values(world):
         key,
     )
     assert value == f"reason {number}, reason {number + 1}"
+
+
+@pytest.mark.rule("contacts", "company_unmapped")
+def test_a_contact_of_a_delivered_account_that_lost_its_company_is_not_sent_to_no_company(fresh_warehouse):
+    warehouse = fresh_warehouse
+    delivered = warehouse.account(1, _owningbusinessunit_value=guid("unit", 9))
+    warehouse.delivered("CustomersV3", delivered, PartyNumber="9")
+    held = warehouse.contact(1, delivered)
+    waiting = warehouse.contact(2, warehouse.account(2, _owningbusinessunit_value=guid("unit", 9)))
+
+    warehouse.build("contacts", company_from="business_unit", max_blocked_share=1.0)
+
+    assert warehouse.violations("contacts", held) == {"company_unmapped": "block"}
+    assert warehouse.documents(held, "finops__contact_persons") == {}
+    assert warehouse.envelope("finops__contact_persons", f"{waiting}/{guid('account', 2)}")["requires"]
+
+
+def test_a_contact_person_id_that_no_customer_can_hold_is_not_referred_to(fresh_warehouse):
+    warehouse = fresh_warehouse
+    account = warehouse.account(1, _primarycontactid_value=guid("contact", 1))
+    warehouse.delivered("CustomersV3", account, PartyNumber="9")
+    pair = f"{warehouse.contact(1, account)}/{account}"
+    warehouse.delivered("CDSContactPersons", pair, ContactPersonPartyNumber="7")
+    row = {"dataAreaId": "usmf", "ContactPersonPartyNumber": "7", "AssociatedPartyNumber": "9"}
+    warehouse.land("finops", "ContactPersons", row | {"ContactPersonId": "K" * 21})
+
+    warehouse.build("accounts")
+
+    assert warehouse.envelope("finops__accounts", account)["operation"] == "upsert"
+    assert warehouse.envelope("finops__account_references", account) is None

@@ -18,7 +18,7 @@ contact_persons as (
         associated_party_number,
         min(contact_person_id) as contact_person_id
     from {{ ref('stg_finops__contact_persons') }}
-    where not is_deleted
+    where not is_deleted and not {{ is_longer('contact_person_id', 20) }}
     group by company, party_number, associated_party_number
 
 ),

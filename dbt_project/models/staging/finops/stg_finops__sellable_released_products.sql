@@ -43,6 +43,9 @@ renamed as (
         {{ safe_integer('"SalesUnitDecimalPrecision"') }} as decimals,
         coalesce("IsSalesStopped" = 'Yes', false) as is_stopped,
         {{ unreadable({
+            '"ProductNumber"': "text",
+            '"ProductName"': "text",
+            '"ProductDescription"': "text",
             '"SalesPrice"': "decimal",
             '"UnitCost"': "decimal",
             '"SalesUnitDecimalPrecision"': "integer",

@@ -60,6 +60,19 @@ by_decision_role as (
 
 ),
 
+-- a contact of an account that was never delivered waits for it; that of one that was delivered would go to no company
+contacts_of_no_company as (
+
+    select
+        source_key,
+        'company_unmapped' as broken_rule,
+        'company' as field,
+        company_text as value
+    from checked
+    where company is null and account_party_number is not null
+
+),
+
 similar_contacts as (
 
     select
@@ -77,4 +90,6 @@ similar_contacts as (
 
 )
 
-{{ broken(['contacts_of_excluded_accounts', 'by_decision_role', 'similar_contacts']) }}
+{{ broken([
+    'contacts_of_excluded_accounts', 'by_decision_role', 'contacts_of_no_company', 'similar_contacts',
+]) }}

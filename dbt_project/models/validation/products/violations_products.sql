@@ -99,6 +99,7 @@ by_product as (
         union all select
             'product_name_too_long', 'ProductName', {{ utf16_length('products.product_name') }}::text,
             {{ is_longer('products.product_name', 100) }}
+        union all select 'value_too_long', 'ProductNumber', '100', {{ is_longer('products.product_number', 100) }}
         union all select 'value_too_long', 'ProductDescription', '2000',
             {{ is_longer('products.product_description', 2000) }}
         union all select
