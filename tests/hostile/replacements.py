@@ -10,7 +10,6 @@ from random import Random
 
 from d365_sandbox.schemas import Field, read_finops, read_sales
 from tests.dbt.warehouse import CLOSED, SEK, guid
-from tests.hostile.comparing import text_of
 from tests.hostile.values import hostile_value
 from tests.hostile.world import FRANC_LIST, PALLET, Place, Row, Rows, World
 

@@ -180,7 +180,7 @@ def test_one_value_is_read(customers):
 def test_metadata_lists_entities_fields_and_enumerations(customers):
     assert {"CustomersV3", "SellableReleasedProducts"} <= {r["name"] for r in customers.rows("")}
     text = customers.get("$metadata").text
-    assert '<Property Name="CreditLimit" Type="Edm.Decimal" Nullable="false">' in text
+    assert '<Property Name="CreditLimit" Type="Edm.Decimal" Nullable="false" Scale="variable">' in text
     assert "MaxLength" not in text
     entity = customers.get(f"{customers.url}/metadata/PublicEntities('CustomerV3')").json()
     assert entity["EntitySetName"] == "CustomersV3"

@@ -16,6 +16,7 @@ addresses as (
     select
         checked.source_key,
         checked.ship_to_name,
+        checked.email,
         addresses.is_address_blank,
         addresses.street,
         addresses.city,
@@ -76,7 +77,7 @@ too_long as (
 
     {{ too_long('addresses', [
         ['shipto_name', 'case when not is_address_blank then ship_to_name end', 100], ['shipto_line1', 'street', 250],
-        ['shipto_city', 'city', 60], ['shipto_postalcode', 'postal_code', 10],
+        ['shipto_city', 'city', 60], ['shipto_postalcode', 'postal_code', 10], ['emailaddress', 'email', 255],
     ]) }}
 
 ),
