@@ -23,7 +23,7 @@ TARGETS = {
 DATES = {"finops": (date(1900, 1, 1), date(2154, 12, 31)), "sales": (date(1753, 1, 1), date(9999, 12, 31))}
 # what an XML document cannot hold, and Dataverse refuses; that a text comes from Sales means that it has none
 NOT_STORABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-REFERENCE = re.compile(r"@\??\{[A-Za-z0-9]+(\.\w+)?:[^{}]*\}")
+REFERENCE = re.compile(r"@\??\{\w+(\.\w+)?:.*\}")
 REFERRING = {"ref:PartyNumber", "ContactPersonPartyNumber", "AssociatedPartyNumber", "_productid_value"}
 LARGEST = Decimal(2**96 - 1)
 
@@ -60,7 +60,7 @@ def faults_of_key(entity: Entity, prop: str, value: object) -> Iterator[str]:
         yield "empty"
     elif prop in REFERRING and isinstance(value, str) and REFERENCE.fullmatch(value):
         return
-    elif isinstance(value, str) and re.search(r"@\??\{\w+(\.\w+)?:.*\}", value):
+    elif isinstance(value, str) and REFERENCE.search(value):
         yield f"{value!r}, which the load takes for a reference"
     else:
         yield from faults_of(entity, prop, value)
