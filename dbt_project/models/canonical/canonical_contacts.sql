@@ -43,13 +43,28 @@ document_currencies as (
         customer_id,
         currency_id
     from (
-        select customer_id, currency_id, created_at, source_key from {{ ref('stg_sales__quotes') }}
+        select
+            customer_id,
+            currency_id,
+            created_at,
+            source_key
+        from {{ ref('stg_sales__quotes') }}
         where not is_deleted
         union all
-        select customer_id, currency_id, created_at, source_key from {{ ref('stg_sales__salesorders') }}
+        select
+            customer_id,
+            currency_id,
+            created_at,
+            source_key
+        from {{ ref('stg_sales__salesorders') }}
         where not is_deleted
         union all
-        select customer_id, currency_id, created_at, source_key from {{ ref('stg_sales__invoices') }}
+        select
+            customer_id,
+            currency_id,
+            created_at,
+            source_key
+        from {{ ref('stg_sales__invoices') }}
         where not is_deleted
     ) as documents
     where customer_id is not null and currency_id is not null

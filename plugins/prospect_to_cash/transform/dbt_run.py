@@ -82,7 +82,11 @@ def run_dbt(
     if not isinstance(built.result, RunExecutionResult):
         raise _not_started(flow, built.exception, folder)
     return (
-        [_result(each, causes) for each in built.result.results if each.node.resource_type != "operation"],
+        [
+            _result(each, causes)
+            for each in built.result.results
+            if not each.node.unique_id.startswith("operation.")
+        ],
         _manifest_hash(manifest),
         raw_tables(manifest, flow),
     )

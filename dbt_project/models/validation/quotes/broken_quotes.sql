@@ -74,9 +74,11 @@ by_document as (
             checked.currency_code is not null and known_currencies.currency_code is null
         union all select 'quote_date_blank', 'requestdeliveryby', '', checked.ships_on is null
         union all select
-            'quote_date_out_of_range', 'requestdeliveryby', checked.ships_on::text, checked.ships_on > date '2154-12-31'
+            'quote_date_out_of_range', 'requestdeliveryby', checked.ships_on::text,
+            checked.ships_on > date '2154-12-31'
         union all select
-            'date_zone_uncertain', 'requestdeliveryby', {{ utc_text('checked.requested_at') }}, checked.is_date_uncertain
+            'date_zone_uncertain', 'requestdeliveryby', {{ utc_text('checked.requested_at') }},
+            checked.is_date_uncertain
         union all select
             'quote_country_blank', 'shipto_country', '',
             addresses.country_text is null and addresses.country_iso2 is null
