@@ -67,9 +67,10 @@
             {%- endfor %}
             then jsonb_strip_nulls(jsonb_build_object(
                 {%- for field in texts %}
-                '{{ field | replace('"', "") }}', case
-                    when {{ field }} <> {{ clean(field) }}
-                        then (length({{ field }}) - length({{ clean(field) }})) || ' blank characters around it are cut off'
+                '{{ field | replace('"', "") }}', case length({{ field }}) - length({{ clean(field) }})
+                    when 0 then null
+                    when 1 then '1 blank character around it is cut off'
+                    else (length({{ field }}) - length({{ clean(field) }})) || ' blank characters around it are cut off'
                 end
                 {{- "," if not loop.last or numbers }}
                 {%- endfor %}

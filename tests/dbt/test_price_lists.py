@@ -166,7 +166,7 @@ def test_what_is_rounded_and_trimmed_of_a_product_is_told(fresh_warehouse):
     )
     assert {row["field"]: row["value"] for row in told} == {
         "ProductNumber": "2 blank characters around it are cut off",
-        "ProductName": "1 blank characters around it are cut off",
+        "ProductName": "1 blank character around it is cut off",
         "SalesPrice": "12.3456789012 becomes 12.3457",
         "UnitCost": "7.12345 becomes 7.1235",
     }
@@ -197,8 +197,8 @@ def test_what_is_rounded_and_trimmed_of_the_other_records_is_told(fresh_warehous
 
     assert told("accounts", account) == {
         "creditlimit": "1234.56789 becomes 1234.57",
-        "accountnumber": "1 blank characters around it are cut off",
+        "accountnumber": "1 blank character around it is cut off",
     }
-    assert told("contacts", contact) == {"lastname": "1 blank characters around it are cut off"}
-    assert told("quotes", quote) == {"name": "1 blank characters around it are cut off"}
+    assert told("contacts", contact) == {"lastname": "1 blank character around it is cut off"}
+    assert told("quotes", quote) == {"name": "1 blank character around it is cut off"}
     assert guid("account", 1) == account
