@@ -236,9 +236,13 @@ def values_that_only_postgres_reads(world: World) -> None:
     for field, value in (("creditlimit", "0x10"), ("creditlimit", "1_000"), ("numberofemployees", "0b11")):
         account = house.account(world.next(), **{field: value})
         world.held[f"{field} {value}"] = ("accounts", "value_unreadable", account)
-    for time in ("2155-01-01T00:00:00Z", "9999-12-31T23:59:59-12:00", "2026-01-01 BC"):
+    for time, rule in (
+        ("2155-01-01T00:00:00Z", "quote_date_out_of_range"),
+        ("9999-12-31T23:59:59-12:00", "quote_date_out_of_range"),
+        ("2026-01-01 BC", "value_unreadable"),
+    ):
         quote = house.quote(world.next(), requestdeliveryby=time)
-        world.held[f"a delivery at {time}"] = ("quotes", "value_unreadable", quote)
+        world.held[f"a delivery at {time}"] = ("quotes", rule, quote)
 
 
 def texts_that_sales_refuses(world: World) -> None:

@@ -67,7 +67,7 @@ ENVELOPE = {
 }
 # read, but not as a value that is sent: times, states, and amounts of a header that nobody sends
 NO_VALUES = {
-    *("versionnumber", "modifiedon", "statecode"),
+    *("versionnumber", "modifiedon", "createdon", "statecode"),
     *("discountamount", "discountpercentage", "freightamount"),
 }
 

@@ -74,6 +74,7 @@ renamed as (
             "tax": "decimal",
             "extendedamount": "decimal",
             "requestdeliveryby": "timestamp",
+            "utcconversiontimezonecode": "integer",
         }) }} as unreadable,
         {{ own_fields("quotedetails") }} as own_fields,
         {{ own_unmapped("quotedetails") }} as own_unmapped,

@@ -81,6 +81,7 @@ renamed as (
             "_customerid_value": "uuid",
             "_transactioncurrencyid_value": "uuid",
             "requestdeliveryby": "timestamp",
+            "utcconversiontimezonecode": "integer",
             "totallineitemamount": "decimal",
         }) }} as unreadable,
         {{ altered(["quotenumber", "name"]) }} as altered,
