@@ -4,7 +4,9 @@
   node.
 #}
 {% macro refuse_without_environments() -%}
-    {%- if execute and flags.WHICH in ('build', 'run', 'retry') -%}
+    {%- set models = [] -%}
+    {%- for name in selected_resources if name.startswith('model.') -%}{%- do models.append(name) -%}{%- endfor -%}
+    {%- if execute and models and flags.WHICH in ('build', 'run', 'retry') -%}
         {%- for system in ('sales', 'finops') if not var(system ~ '_env_id') -%}
             {{ exceptions.raise_compiler_error(
                 "Nothing was built: var " ~ system ~ "_env_id is blank, so there is no environment to read records of. Run a flow"
