@@ -41,7 +41,7 @@ def meet_all_again(job: Extraction, reading: Reading) -> Landed:
     """Note the keys that the source has after it issued the link, in place of those that the pages of the read met.
 
     A record that was on a page and was deleted before the link was issued is then one that the read has not met; a later
-    deletion is told by the link. A record that now has another version than the one that landed is looked up: the source may
+    deletion is reported by the link. A record that has another version now than the one stored is looked up: the source may
     have been restored between two pages. A read of one page got its records and its link in one answer.
     """
     if job.coverage.pages_of(reading) <= 1:

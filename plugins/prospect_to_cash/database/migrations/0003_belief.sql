@@ -18,7 +18,7 @@ comment on column sync.ledger.present is 'Whether the target has the record; uns
 comment on column sync.ledger.belief is
 'Property -> value as outbound writes it, where the target accepted or showed that value; else the value that was read.';
 comment on column sync.ledger.doubt is
-'The request whose fate is unknown: kind, target, the complete body sent. Null when there is none.';
+'The request whose result is not known: kind, target, the complete body sent. Null when there is none.';
 comment on column sync.ledger.over_at is 'When the request in doubt can no longer be executed (clock of Postgres).';
 comment on column sync.ledger.answered is 'The request was accepted, but an earlier try of it may still be executed.';
 comment on column sync.ledger.stray_until is
