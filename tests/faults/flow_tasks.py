@@ -23,6 +23,7 @@ from prospect_to_cash.operators.load import LoadOutbound
 from prospect_to_cash.operators.reconcile import ReconcileTarget
 from prospect_to_cash.operators.report import ReportRun
 from prospect_to_cash.operators.transform import TransformFlow
+from tests.task_instance import TaskInstance
 from tests.world import World, dags_with
 
 LONGEST_RUN = 120
@@ -85,7 +86,11 @@ class FlowTasks:
 
     def reconcile(self) -> dict[str, dict[str, int]]:
         """Compare all writes of all flows with their targets; counts by write."""
-        context = {"params": {}, "dag_run": SimpleNamespace(run_id="reconcile")}
+        context = {
+            "params": {},
+            "dag_run": SimpleNamespace(run_id="reconcile"),
+            "ti": TaskInstance("reconcile", {}),
+        }
         counts: dict[str, dict[str, int]] = {}
         with self.world.environment():
             for system in SYSTEMS:
@@ -102,17 +107,14 @@ class FlowTasks:
             run_type="manual", run_id=run.dag_run_id, dag_id=card.dag_id, clear_number=self.runs,
             start_date=datetime.now(UTC),
         )  # fmt: skip
-        results: dict[str, Any] = {}
-        context = {
-            "params": {"release_safety_limit": True, **params},
-            "dag_run": dag_run,
-            "ti": SimpleNamespace(xcom_pull=lambda task_ids: [results.get(name) for name in task_ids]),
-        }
+        xcoms: dict[tuple[str, str], Any] = {}
+        context = {"params": {"release_safety_limit": True, **params}, "dag_run": dag_run}
         for name, task in self._tasks(card):
             if run.failed and name != "report":
                 continue
+            ti = TaskInstance(name, xcoms)
             try:
-                results[name] = task.execute(context)
+                ti.xcom_push("return_value", task.execute({**context, "ti": ti}))
             except AirflowException as error:
                 run.failed[name] = str(error)
         return run

@@ -11,6 +11,7 @@ from prospect_to_cash.operators.extract import ExtractToRaw
 from tests.cards import card
 from tests.extract.conftest import raw, raw_database, source
 from tests.extract.harness import WINDOW
+from tests.task_instance import TaskInstance
 
 __all__ = ["raw", "raw_database", "source"]
 
@@ -39,6 +40,7 @@ def execute(source, connections, raw):
         return task.execute(
             {
                 "params": params,
+                "ti": TaskInstance("extract"),
                 "dag_run": SimpleNamespace(
                     run_type="scheduled",
                     run_id=f"{source.organization} {number}",

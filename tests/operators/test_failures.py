@@ -22,7 +22,7 @@ from prospect_to_cash.clients.http.transport import (
 from prospect_to_cash.clients.odata.pages import Garbled
 from prospect_to_cash.database.connections import connect
 from prospect_to_cash.load.lease import LeaseLost
-from prospect_to_cash.operators.failures import group_error, task_errors
+from prospect_to_cash.operators.failures import group_error, task_errors, why_incomplete
 from prospect_to_cash.operators.load import LoadOutbound, terms
 from prospect_to_cash.operators.transform import TransformFlow
 from prospect_to_cash.plan.completeness import RecordsLost
@@ -30,6 +30,7 @@ from prospect_to_cash.report.outcomes import CountsDiffer, Report
 from prospect_to_cash.transform.dbt_run import GateFailed
 from tests.cards import WRITE, card
 from tests.extract.harness import WINDOW
+from tests.task_instance import TaskInstance
 
 FOR_GOOD = [
     errors.Misconfigured("x"), errors.Refused("x", 403), errors.Stopped("x"), GateFailed("x"), RecordsLost("x"),
@@ -137,7 +138,61 @@ def test_the_lease_takes_the_deadline_of_the_requests(monkeypatch):
 
 
 def context(run="never planned", **params):
-    return {"params": params, "dag_run": SimpleNamespace(run_id=run, run_type="manual"), "ti": None}
+    return {
+        "params": params,
+        "dag_run": SimpleNamespace(run_id=run, run_type="manual"),
+        "ti": TaskInstance("x"),
+    }
+
+
+LONG = f"Nothing works: {'set a number of seconds in the variable, or leave it out, ' * 5}https://host/a-path?x={'y' * 120}"
+    "Nothing works: "
+    + "set a number of seconds in the variable, or leave it out, " * 5
+    + "https://host/a-very-long-path?x="
+    + "y" * 120
+)
+
+
+def test_a_task_that_stops_logs_its_sentence_in_lines_that_fit_a_screen(caplog):
+    with pytest.raises(AirflowFailException) as failed, task_errors():
+        raise errors.Misconfigured(LONG)
+
+    (line,) = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    lines = line.splitlines()
+    assert lines[0] == "This task stopped:"
+    assert " ".join(lines[1:]) == LONG == str(failed.value)
+    assert all(len(each) <= 100 for each in lines if "https" not in each)
+    assert len(lines) > 3
+
+
+def test_a_task_that_stops_leaves_its_sentence_for_the_report():
+    ti = TaskInstance("transform")
+    with pytest.raises(AirflowFailException), task_errors(ti):
+        raise errors.Misconfigured("Set the variable.")
+    with pytest.raises(AirflowException), task_errors(ti := TaskInstance("extract.sales", ti.xcoms)):
+        raise group_error("sales", 3, {"accounts": Busy("Busy.")})
+
+    results = {"extract.sales": None, "extract.finops": {}, "transform": None, "load": None}
+    assert why_incomplete(ti, list(results), results) == (
+        "The run is not complete. Task extract.sales stopped: 1 of 3 entity sets of sales were not read. accounts: Busy. "
+        "Task transform stopped: Set the variable. Without a result: load."
+    )
+
+
+def test_a_task_that_was_killed_is_named_without_a_sentence():
+    results = {"transform": None, "load": None}
+    assert why_incomplete(TaskInstance("report"), list(results), results) == (
+        "The run is not complete: transform, load did not succeed; the log of each task says why."
+    )
+
+
+def test_the_sentence_counts_although_airflow_does_not_keep_it():
+    class Unreachable:
+        def xcom_push(self, key, value):
+            raise ConnectionError("api-server")
+
+    with pytest.raises(AirflowFailException, match="Set the variable"), task_errors(Unreachable()):
+        raise errors.Misconfigured("Set the variable.")
 
 
 def test_a_load_without_a_plan_ends_at_once_and_names_the_remedy(connections):

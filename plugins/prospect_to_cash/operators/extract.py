@@ -47,7 +47,7 @@ class ExtractToRaw(BaseOperator):
         self.reads = tuple(reads)
 
     def execute(self, context: Mapping[str, Any]) -> dict[str, dict[str, Counts]]:
-        with task_errors():
+        with task_errors(context["ti"]):
             return {"sets": self._read(context)}
 
     def _read(self, context: Mapping[str, Any]) -> dict[str, Counts]:

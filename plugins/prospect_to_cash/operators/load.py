@@ -63,7 +63,7 @@ class LoadOutbound(BaseOperator):
     def execute(self, context: Mapping[str, Any]) -> dict[str, object]:
         hook = StagingHook()
         params = Params.of(context["params"])
-        with task_errors(), connect(hook.uri(), "p2c_loader", f"{self.card.name} load") as store:
+        with task_errors(context["ti"]), connect(hook.uri(), "p2c_loader", f"{self.card.name} load") as store:
             run_id = runs.find_run(store, self.card.name, context["dag_run"].run_id)
             if run_id is None:
                 raise Misconfigured("This run has no plan: run its transform task first.")
@@ -84,8 +84,12 @@ class LoadOutbound(BaseOperator):
         self, store: Connection, run_id: int, envs: Mapping[str, str], dry_run: bool
     ) -> dict[str, object]:
         names = ", ".join(write.name for write in self.writes)
-        if dry_run or not any(plan_rows.has_planned(store, run_id, write) for write in self.writes):
-            log.info("%s: nothing to send", names)
+        planned = {write.name: plan_rows.count_planned(store, run_id, write) for write in self.writes}
+        if dry_run or not any(planned.values()):
+            for name, rows in planned.items() if dry_run else ():
+                log.info("%s: a dry run sends nothing; a run would send %s rows", name, rows)
+            if not dry_run:
+                log.info("%s: nothing to send", names)
             return {"writes": names, "counts": {}, "operations": 0}
         version = runs.mapping_version(store, run_id)
         system = self.writes[0].system

@@ -50,7 +50,7 @@ class ReconcileTarget(BaseOperator):
         ]
         if not writes:
             raise AirflowSkipException(f"The flow writes nothing to {self.system}.")
-        with task_errors():
+        with task_errors(context["ti"]):
             return _reconcile(self.system, writes, str(context["dag_run"].run_id))
 
     def _chosen(self, flow: str) -> list[FlowCard]:

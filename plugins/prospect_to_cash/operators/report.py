@@ -8,13 +8,13 @@ from itertools import zip_longest
 from typing import Any
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowFailException
 from psycopg2.extensions import connection as Connection
 
 from prospect_to_cash.database.connections import connect
+from prospect_to_cash.errors import Stopped
 from prospect_to_cash.flow_card import FlowCard
 from prospect_to_cash.hooks.staging import StagingHook
-from prospect_to_cash.operators.failures import task_errors
+from prospect_to_cash.operators.failures import task_errors, why_incomplete
 from prospect_to_cash.plan import runs
 from prospect_to_cash.report import details, outcomes, texts
 
@@ -34,30 +34,31 @@ class ReportRun(BaseOperator):
         self.card = card
 
     def execute(self, context: Mapping[str, Any]) -> dict[str, object]:
-        ti = context["ti"]
-        results = self._results(ti)
-        landed = self._landed(results)
-        with task_errors(), connect(StagingHook().uri(), "p2c_loader", f"{self.card.name} report") as store:
+        with task_errors():
+            return self._report(context)
+
+    def _report(self, context: Mapping[str, Any]) -> dict[str, object]:
+        results = self._results(context["ti"])
+        incomplete = why_incomplete(context["ti"], list(results), results)
+        with connect(StagingHook().uri(), "p2c_loader", f"{self.card.name} report") as store:
             run_id = runs.find_run(store, self.card.name, context["dag_run"].run_id)
             if run_id is None:
-                raise AirflowFailException(
-                    "The run stopped before it had a plan: see the log of the task that failed."
-                )
-            report = outcomes.report_of(store, run_id, landed, self.card.writes)
+                raise Stopped(f"The run stopped before it had a plan. {incomplete}".rstrip())
+            report = outcomes.report_of(store, run_id, self._landed(results), self.card.writes)
             runs.finish_run(store, run_id, report.values)
+        if report.values["dry_run"]:
+            log.info("%s", texts.DRY_RUN)
         log.info("\n%s", texts.table([report.values]))
         for name in ("held", "excluded", "waiting", "rejected", "warned"):
             for reason, n in sorted(report.values[name].items()):  # type: ignore[attr-defined]
                 log.info("%s %s: %s", name, n, reason)
-        with task_errors():
-            report.check()
-        missing = [name for name, result in results.items() if result is None]
-        if missing:
-            raise AirflowFailException(f"The run is not complete: {', '.join(missing)} did not succeed.")
+        report.check()
+        if incomplete:
+            raise Stopped(incomplete)
         rejected = sum(report.values["rejected"].values())  # type: ignore[attr-defined]
         read = int(report.values["read"])  # type: ignore[call-overload]
         if rejected > max(REJECTED_FLOOR, self.card.max_rejected_share * read):
-            raise AirflowFailException(
+            raise Stopped(
                 f"The target rejected {rejected} of {read} records; it keeps those that it accepted. The reasons are "
                 "in the log above and in sync.ledger: fix the cause, then run with retry_rejected."
             )

@@ -27,6 +27,7 @@ from prospect_to_cash.transform.builds import Cut
 from prospect_to_cash.transform.dbt_run import run_dbt
 
 log = logging.getLogger(__name__)
+DRY = "; it is a dry run, so nothing will be sent"
 
 
 class TransformFlow(BaseOperator):
@@ -43,7 +44,10 @@ class TransformFlow(BaseOperator):
     def execute(self, context: Mapping[str, Any]) -> dict[str, object]:
         params = Params.of(context["params"])
         hook = StagingHook()
-        with task_errors(), connect(hook.uri(), "p2c_loader", f"{self.card.name} transform") as store:
+        with (
+            task_errors(context["ti"]),
+            connect(hook.uri(), "p2c_loader", f"{self.card.name} transform") as store,
+        ):
             run_id = runs.open_run(
                 store, self.card.name, context["dag_run"].run_id, run_kind(context).kind, params
             )
@@ -63,7 +67,7 @@ class TransformFlow(BaseOperator):
                 planned = frozen_plan.freeze(
                     store, frozen_plan.PlanContext(run_id, self.card, environments, version, params)
                 )
-        log.info("Run %s is planned for %s records", run_id, planned["read"])
+        log.info("Run %s is planned for %s records%s", run_id, planned["read"], DRY if params.dry_run else "")
         return {"run_id": run_id, "read": planned["read"], "scope": cut.scope}
 
     @staticmethod

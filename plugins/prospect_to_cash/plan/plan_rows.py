@@ -131,14 +131,14 @@ def count_open(cursor: Cursor, run_id: int) -> int:
     return int(one(cursor)[0])
 
 
-def has_planned(connection: Connection, run_id: int, write: Write) -> bool:
-    """Whether the run still has rows to send for a write."""
+def count_planned(connection: Connection, run_id: int, write: Write) -> int:
+    """Number of rows that the run still has to send for a write."""
     with connection, connection.cursor() as cursor:
         cursor.execute(
-            "select exists (select 1 from sync.plan where run_id = %s and write = %s and state = 'planned')",
+            "select count(*) from sync.plan where run_id = %s and write = %s and state = 'planned'",
             (run_id, write.name),
         )
-        return bool(one(cursor)[0])
+        return int(one(cursor)[0])
 
 
 def refresh_statistics(cursor: Cursor) -> None:

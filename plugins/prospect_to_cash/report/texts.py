@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from prospect_to_cash.report.details import Detail
 
+DRY_RUN = "This is a dry run: nothing was sent, and created, updated and deactivated are what a run would do."
 _COLUMNS = (
     ("flow", "flow"),
     ("read", "read"),
@@ -26,6 +27,8 @@ def table(reports: Sequence[Mapping[str, object]]) -> str:
     rows = [head]
     for report in reports:
         row = [_cell(report[name]) for name, _ in _COLUMNS]
+        if report.get("dry_run"):
+            row[0] += " (dry run)"
         writes: Mapping[str, int] = report["writes"]  # type: ignore[assignment]
         row += [str(writes["sales"]), str(writes["finops"]), str(report["seconds"])]
         rows.append(row)
@@ -55,7 +58,8 @@ def reasons(flow: str, found: Sequence[Detail]) -> str:
 
 def render(reports: Sequence[Mapping[str, object]], why: Mapping[str, Sequence[Detail]]) -> str:
     """The table of flows, then the reasons of every flow that has any."""
-    parts = [table(reports)]
+    parts = [DRY_RUN] if any(report.get("dry_run") for report in reports) else []
+    parts.append(table(reports))
     parts += [text for flow, found in why.items() if (text := reasons(flow, found))]
     return "\n\n".join(parts)
 

@@ -19,6 +19,7 @@ from prospect_to_cash.database.failures import failure_of, sqlstate_named
 from prospect_to_cash.errors import P2CError
 from prospect_to_cash.installation.project import dbt_home, dbt_project
 from prospect_to_cash.transform.builds import Cut
+from prospect_to_cash.transform.dbt_locks import use_unnamed_locks
 
 # The last line of a traceback, which names the class of psycopg2 in every language of the server.
 _PSYCOPG = re.compile(r"^psycopg2\.(?:errors\.)?(\w+):", re.MULTILINE)
@@ -55,6 +56,7 @@ def run_dbt(
     where the server and not the model is at fault. Raises ``GateFailed`` when dbt cannot begin, for instance because a
     model does not compile, and what ``database.failures`` makes of a server that keeps it from beginning.
     """
+    use_unnamed_locks()
     from dbt.artifacts.schemas.run import RunExecutionResult
     from dbt.cli.main import dbtRunner
 
