@@ -145,12 +145,8 @@ def context(run="never planned", **params):
     }
 
 
-LONG = f"Nothing works: {'set a number of seconds in the variable, or leave it out, ' * 5}https://host/a-path?x={'y' * 120}"
-    "Nothing works: "
-    + "set a number of seconds in the variable, or leave it out, " * 5
-    + "https://host/a-very-long-path?x="
-    + "y" * 120
-)
+ADVICE = "set a number of seconds in the variable, or leave it out, " * 5
+LONG = f"Nothing works: {ADVICE}https://host/a-path?x={'y' * 120}"
 
 
 def test_a_task_that_stops_logs_its_sentence_in_lines_that_fit_a_screen(caplog):
