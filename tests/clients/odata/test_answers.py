@@ -1,8 +1,11 @@
 import json
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
-from prospect_to_cash.clients.odata.answers import infolog_sentence, read_fault
+from prospect_to_cash.clients.http.transport import Reply
+from prospect_to_cash.clients.odata.answers import fault_of, infolog_sentence, read_fault
 
 INFOLOG = (
     "Write failed for table row of type 'CustCustomerV3Entity'. Infolog: Warning: The value 'X' in field "
@@ -48,12 +51,23 @@ def test_noise_is_dropped_unless_there_is_nothing_else(text, sentence):
         (
             b'\xef\xbb\xbf{"error":{"code":"","message":"An error","innererror":{"message":"Why"}}}',
             "",
-            "Why.",
+            "Why. (Outer message: An error.)",
         ),
         (b'{"Message":"No HTTP resource was found"}', "", "No HTTP resource was found."),
-        (b'{"error":{"code":"1"}}', "1", "HTTP 404 without any explanation."),
+        (
+            b'{"error":{"code":"1"}}',
+            "1",
+            'HTTP 404 with an answer in an unknown form: {"error":{"code":"1"}}',
+        ),
+        (b'{"error":{}}', "", "HTTP 404 without any explanation."),
         (b"", "", "HTTP 404 without any explanation."),
-        (b"[1]", "", "HTTP 404 with an answer in an unknown form."),
+        (b"[1]", "", "HTTP 404 with an answer in an unknown form: [1]"),
+        (
+            b'{"fault": {"for": "j.doe@contoso.com", "no": 12345678}, "x": "' + b"y" * 500 + b'"}',
+            "",
+            'HTTP 404 with an answer in an unknown form: {"fault": {"for": "...", "no": ...}, "x": "'
+            + "y" * 238,
+        ),
         (
             b"<html><TITLE> Not &amp; found </TITLE>",
             "",
@@ -114,4 +128,15 @@ def test_the_cause_is_found_under_every_name(outer, inner, beside):
 def test_an_exception_of_the_web_framework_says_why():
     inner = {"Message": "An error.", "ExceptionMessage": INFOLOG, "ExceptionType": WRITE_FAILED}
     fault = read_fault(500, json.dumps({"Message": "An error.", "InnerException": inner}).encode())
-    assert (fault.sentence, fault.type, fault.foreign) == (SENTENCE, WRITE_FAILED, True)
+    assert (fault.sentence, fault.type, fault.foreign) == (
+        f"{SENTENCE} (Outer message: An error.)",
+        WRITE_FAILED,
+        True,
+    )
+
+
+def test_an_answer_that_explains_nothing_names_the_id_of_its_request():
+    reply = Reply(418, {"x-ms-service-request-id": "a1"}, b"", datetime.now(UTC))
+    assert fault_of(reply).sentence == "HTTP 418 (request a1) without any explanation."
+    shown = fault_of(replace(reply, body=b'["?"]')).sentence
+    assert shown == 'HTTP 418 (request a1) with an answer in an unknown form: ["?"]'

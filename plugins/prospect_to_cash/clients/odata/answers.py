@@ -28,6 +28,13 @@ _NOISE = re.compile(r"validateField failed on field|validateWrite failed on data
 _INNER = ("innererror", "internalexception", "InnerException")
 """Where an error keeps the one that caused it: OData, F&O and ASP.NET."""
 _ENDS = (".", "!", "?", "。", "！", "？")  # noqa: RUF001
+_EMPTY_PHRASES = ("An error has occurred.", "An unexpected error occurred.")
+"""Outer messages that say nothing."""
+SHOWN = 300
+"""Characters shown of an answer whose form is not known."""
+_PRIVATE = re.compile(
+    r"eyJ[\w.-]{20,}|[\w.+-]+@[\w-]+(?:\.[\w-]+)+|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|\d{6,}"
+)
 WRITE_FAILED = "AxODataWriteException"
 """Type of a refused write in F&O, whose message is an Infolog."""
 
@@ -48,27 +55,49 @@ class Fault:
     foreign: bool = False
 
 
-def read_fault(status: int, body: bytes) -> Fault:
+def fault_of(reply: Reply) -> Fault:
+    """The error in an answer; one that explains nothing is named with the id of its request, for the system's support."""
+    return read_fault(reply.status, reply.body, request_id_of(reply.headers))
+
+
+def read_fault(status: int, body: bytes, request_id: str = "") -> Fault:
     """The error in `body`, which may be JSON of either system, XML, a page of HTML, or empty."""
-    unexplained = f"HTTP {status} without any explanation."
+    where = f"HTTP {status} (request {request_id})" if request_id else f"HTTP {status}"
+    unexplained = f"{where} without any explanation."
     body = body.removeprefix(BOM).strip()
     if not body:
         return Fault(status, "", unexplained)
     try:
         found = orjson.loads(body)
     except orjson.JSONDecodeError:
-        return _fault_of_text(status, body)
+        return _fault_of_text(status, body, where)
     if not isinstance(found, dict):
-        return Fault(status, "", f"HTTP {status} with an answer in an unknown form.", foreign=True)
+        return Fault(status, "", _unknown(where, body), foreign=True)
     error = found.get("error", found)
     if not isinstance(error, dict):
         sentence = str(found.get("error_description") or error or unexplained)
         return Fault(status, str(error or ""), sentence, foreign=True)
     text, type_name = _reason(error)
-    sentence = infolog_sentence(text) or unexplained
+    sentence = infolog_sentence(text)
+    outer = infolog_sentence(_message(error))
+    if not sentence:
+        sentence = unexplained if not error else _unknown(where, body)
+    elif outer and outer not in sentence and outer not in _EMPTY_PHRASES:
+        sentence += f" (Outer message: {outer})"
     return Fault(
         status, str(error.get("code") or ""), sentence, text, type_name, foreign="error" not in found
     )
+
+
+def _unknown(where: str, body: bytes) -> str:
+    """A sentence with the beginning of a body whose form is not known."""
+    beginning = " ".join(body[:1200].decode("utf-8", "replace").split())[:SHOWN]
+    return f"{where} with an answer in an unknown form: {masked(beginning)}"
+
+
+def masked(text: str) -> str:
+    """The text without tokens, addresses of e-mail, ids and long numbers."""
+    return _PRIVATE.sub("...", text)
 
 
 def _reason(error: dict[str, Any]) -> tuple[str, str]:
@@ -93,18 +122,18 @@ def _message(level: dict[str, Any]) -> str:
     return str(message.get("value") or "" if isinstance(message, dict) else message)
 
 
-def _fault_of_text(status: int, body: bytes) -> Fault:
+def _fault_of_text(status: int, body: bytes, where: str) -> Fault:
     """The error in a body that is not JSON: OData's XML, a page, or plain text.
 
     The two elements of an XML error are searched as text. Nothing is parsed, so no entity can expand.
     """
     if body[:1] != b"<":
-        plain = " ".join(body[:2000].decode("utf-8", "replace").split())[:300]
+        plain = " ".join(body[:2000].decode("utf-8", "replace").split())[:SHOWN]
         if plain.isprintable() and "\ufffd" not in plain and plain[:1] not in "{[":
-            return Fault(status, "", plain, foreign=True)
+            return Fault(status, "", masked(plain), foreign=True)
     message = _XML_MESSAGE.search(body[:20_000])
     if not message:
-        sentence = f"HTTP {status} with a page instead of an explanation{_title(body)}."
+        sentence = f"{where} with a page instead of an explanation{_title(body)}."
         return Fault(status, "", sentence, foreign=True)
     code = _XML_CODE.search(body[:20_000])
     text = html.unescape(message[1].decode("utf-8", "replace")).strip()
@@ -190,7 +219,7 @@ def answer_of(
             entity_id=place[1].lower() if place else None,
             request_id=request_id,
         )
-    fault = read_fault(status, body)
+    fault = read_fault(status, body, request_id)
     kind: Kind
     if status in (401, 429) or 300 <= status < 400:
         kind = "not_run"
@@ -203,7 +232,7 @@ def answer_of(
 
 def answer_for_all(kind: str, reply: Reply) -> Answer:
     """The answer of each operation of a request that was answered as a whole: `not_run`, else `unknown`."""
-    fault = read_fault(reply.status, reply.body)
+    fault = fault_of(reply)
     return Answer(
         "not_run" if kind == "not_run" else "unknown",
         reply.status,

@@ -11,7 +11,7 @@ from prospect_to_cash.clients.http.retry import RetryPolicy
 from prospect_to_cash.clients.http.throttle import http_date
 from prospect_to_cash.clients.http.transport import Reply
 from prospect_to_cash.clients.odata import literals
-from prospect_to_cash.clients.odata.answers import read_fault, request_id_of
+from prospect_to_cash.clients.odata.answers import fault_of, request_id_of
 from prospect_to_cash.clients.odata.change_sets import SetWriter
 from prospect_to_cash.clients.odata.changes import split_deletions
 from prospect_to_cash.clients.odata.metadata import SetDescription, read_metadata
@@ -140,7 +140,7 @@ class SystemClient(Session):
     def _read_metadata(self, entity_sets: Iterable[str]) -> dict[str, SetDescription]:
         def accepted(reply: Reply) -> dict[str, SetDescription]:
             if reply.status != 200:
-                raise self.read_refusal(read_fault(reply.status, reply.body), "$metadata")
+                raise self.read_refusal(fault_of(reply), "$metadata")
             return read_metadata(self.host, reply.body, entity_sets)
 
         headers = {"Accept": "application/xml"}

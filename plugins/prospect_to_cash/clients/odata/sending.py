@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from prospect_to_cash.boottime import boottime
 from prospect_to_cash.clients.http.transport import AnswerLost, NotSent, Reply, TooLarge, TooLate
-from prospect_to_cash.clients.odata.answers import answer_for_all, read_error, read_fault
+from prospect_to_cash.clients.odata.answers import answer_for_all, fault_of, read_error
 from prospect_to_cash.clients.odata.batch import Part
 from prospect_to_cash.clients.odata.operations import Answer
 from prospect_to_cash.clients.odata.session import Session
@@ -59,7 +59,7 @@ class Sender:
         if session.throttled(reply.status, reply.headers, attempt):
             return Unanswered(answer_for_all("not_run", reply))
         if reply.status == 401 or 300 <= reply.status < 400:
-            self.problem = read_error(session.host, read_fault(reply.status, reply.body), "the write")
+            self.problem = read_error(session.host, fault_of(reply), "the write")
             return Unanswered(go_on=False)
         self.reached = True
         return reply

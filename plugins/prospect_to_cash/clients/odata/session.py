@@ -18,7 +18,7 @@ from prospect_to_cash.clients.http.transport import (
     origin_of,
     request_deadline,
 )
-from prospect_to_cash.clients.odata.answers import Fault, is_json, read_error, read_fault
+from prospect_to_cash.clients.odata.answers import Fault, fault_of, is_json, read_error
 from prospect_to_cash.clients.odata.batch import Part
 from prospect_to_cash.clients.odata.bulk import Message
 from prospect_to_cash.clients.odata.operations import Kind, Operation
@@ -110,7 +110,7 @@ class Session(ABC):
 
         def accepted(reply: Reply) -> T:
             if reply.status != 200:
-                raise self.read_refusal(read_fault(reply.status, reply.body), what)
+                raise self.read_refusal(fault_of(reply), what)
             if not is_json(reply.headers, reply.body):
                 raise Busy(f"{self.host} answers {what} with a page, not JSON.")
             return read(reply)
@@ -134,7 +134,7 @@ class Session(ABC):
 
         def accepted(reply: Reply) -> T:
             if not 200 <= reply.status < 300:
-                raise read_error(self.host, read_fault(reply.status, reply.body), what)
+                raise read_error(self.host, fault_of(reply), what)
             return read(reply)
 
         headers = {"Content-Type": "application/json"}

@@ -10,8 +10,8 @@ from prospect_to_cash.clients.odata import bulk
 from prospect_to_cash.clients.odata.answers import (
     answer_for_all,
     answer_of,
+    fault_of,
     is_json,
-    read_fault,
     request_id_of,
 )
 from prospect_to_cash.clients.odata.batch import Part, batch_request, compose, parse
@@ -165,7 +165,7 @@ class BatchWriter:
             for index, each in zip(group.indexes, each_answer, strict=True):
                 self._note(index, each)
             return True
-        withdrawn = session.withdraw_bulk(operations[0].entity, message, read_fault(reply.status, reply.body))
+        withdrawn = session.withdraw_bulk(operations[0].entity, message, fault_of(reply))
         if not withdrawn or (reply.status >= 500 and not is_json(reply.headers, reply.body)):
             if answer.kind in ("not_run", "unknown"):
                 self._note_all(group.indexes, answer_for_all(answer.kind, reply))
