@@ -246,6 +246,7 @@ def test_change_tracking_brings_changes_and_deletions(sandbox_sales):
     assert len(pages) > 1
 
 
+@pytest.mark.slow
 def test_both_reach_their_system_over_https_when_its_authority_is_known_and_not_otherwise(
     d365_sandbox_factory, monkeypatch
 ):

@@ -49,6 +49,8 @@ class FlowRuns:
 
     def __enter__(self) -> FlowRuns:
         self._stack = ExitStack()
+        self.warehouse.skips_unchanged = False  # records land while dbt runs, and cuts exclude what they may
+        self._stack.callback(setattr, self.warehouse, "skips_unchanged", True)
         self.store = self._stack.enter_context(connect(self.warehouse.url, None, "transform"))
         self.load = self._stack.enter_context(connect(self.warehouse.url, None, "load"))
         return self

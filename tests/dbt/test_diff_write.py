@@ -36,6 +36,12 @@ def contents(warehouse) -> dict[str, list[str]]:
     return {relation: sorted(rows) for relation, rows in writers(warehouse).items()}
 
 
+@pytest.fixture(autouse=True)
+def every_model(session_warehouse, monkeypatch):
+    """Builds leave out nothing but what the test leaves out."""
+    monkeypatch.setattr(session_warehouse, "skips_unchanged", False)
+
+
 @pytest.fixture
 def built(fresh_warehouse):
     for n in range(20):
@@ -142,6 +148,7 @@ def test_a_contract_that_changed_is_built_anew_by_itself(built):
     assert built.envelope("finops__accounts", guid("account", 3))["body"]["SalesMemo"] == "Met at a fair"
 
 
+@pytest.mark.slow
 def test_no_relation_is_built_anew_when_its_contract_has_not_changed(fresh_warehouse):
     """By the relation's id, which a build anew changes; of all flows, so in every type that a contract has."""
     relations = """

@@ -18,37 +18,45 @@ def shipped(warehouse, key: str) -> tuple[str, str]:
     return header[:10], line[:10]
 
 
-@pytest.mark.parametrize(
-    ("value", "code", "zone", "date", "is_certain"),
-    [
-        ("2026-05-01T00:00:00Z", None, "", "2026-05-01", True),
-        ("2026-05-01T00:00:00Z", 4, "", "2026-05-01", True),
-        ("2026-04-30T22:00:00Z", 110, "", "2026-05-01", True),
-        ("2026-12-31T23:00:00Z", 110, "", "2027-01-01", True),
-        ("2026-05-01T07:00:00Z", 4, "", "2026-05-01", True),
-        ("2026-04-30T18:30:00Z", 190, "", "2026-05-01", True),
-        ("2026-04-30T12:00:00Z", 290, "", "2026-05-01", True),
-        ("2026-04-30T22:00:00Z", None, "Europe/Berlin", "2026-05-01", True),
-        ("2026-04-30T22:00:00Z", 4, "Europe/Berlin", "2026-05-01", True),
-        ("2026-04-30T22:00:00Z", None, "", "2026-05-01", False),
-        ("2026-05-01T07:00:00Z", 9999, "", "2026-05-01", False),
-        ("2026-05-01T09:15:00Z", 110, "Europe/Berlin", "2026-05-01", False),
+# Value in Sales, time zone code of its row, the date that was typed, and whether that is certain; by var sales_time_zone.
+TYPED = {
+    "": [
+        ("2026-05-01T00:00:00Z", None, "2026-05-01", True),
+        ("2026-05-01T00:00:00Z", 4, "2026-05-01", True),
+        ("2026-04-30T22:00:00Z", 110, "2026-05-01", True),
+        ("2026-12-31T23:00:00Z", 110, "2027-01-01", True),
+        ("2026-05-01T07:00:00Z", 4, "2026-05-01", True),
+        ("2026-04-30T18:30:00Z", 190, "2026-05-01", True),
+        ("2026-04-30T12:00:00Z", 290, "2026-05-01", True),
+        ("2026-04-30T22:00:00Z", None, "2026-05-01", False),
+        ("2026-05-01T07:00:00Z", 9999, "2026-05-01", False),
     ],
-)
-def test_the_date_that_was_typed_goes_over(quotes, value, code, zone, date, is_certain):
-    fields = {"requestdeliveryby": value, "utcconversiontimezonecode": code}
-    key = quotes.quote(1, 0, totallineitemamount=21, **fields)
-    quotes.quote_line(1, 1, **fields)
+    "Europe/Berlin": [
+        ("2026-04-30T22:00:00Z", None, "2026-05-01", True),
+        ("2026-04-30T22:00:00Z", 4, "2026-05-01", True),
+        ("2026-05-01T09:15:00Z", 110, "2026-05-01", False),
+    ],
+}
+
+
+@pytest.mark.parametrize("zone", TYPED)
+def test_the_date_that_was_typed_goes_over(quotes, zone):
+    keys = []
+    for n, (value, code, _, _) in enumerate(TYPED[zone], start=1):
+        fields = {"requestdeliveryby": value, "utcconversiontimezonecode": code}
+        keys.append(quotes.quote(n, 0, totallineitemamount=21, **fields))
+        quotes.quote_line(n, 1, **fields)
 
     quotes.build("quotes", sales_time_zone=zone)
 
-    assert shipped(quotes, key) == (date, date)
-    told = quotes.rows(
-        "select field, value from validation.violations_quotes where broken_rule = 'date_zone_uncertain'"
-    )
-    assert told == ([] if is_certain else [
-        {"field": "line 1 requestdeliveryby", "value": value}, {"field": "requestdeliveryby", "value": value},
-    ])  # fmt: skip
+    told: dict[str, dict[str, str]] = {key: {} for key in keys}
+    for row in quotes.rows(
+        "select source_key, field, value from validation.violations_quotes where broken_rule = 'date_zone_uncertain'"
+    ):
+        told[row["source_key"]][row["field"]] = row["value"]
+    for key, (value, code, date, is_certain) in zip(keys, TYPED[zone], strict=True):
+        uncertain = {} if is_certain else {"requestdeliveryby": value, "line 1 requestdeliveryby": value}
+        assert (shipped(quotes, key), told[key]) == ((date, date), uncertain), (value, code)
 
 
 @pytest.mark.rule("quotes", "date_zone_uncertain")

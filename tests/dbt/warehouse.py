@@ -2,9 +2,11 @@
 
 import json
 import os
+import re
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import ClassVar
 from urllib.parse import unquote, urlsplit
 
 import psycopg2
@@ -12,10 +14,15 @@ from psycopg2 import sql
 from psycopg2.extras import RealDictCursor, execute_values
 
 from prospect_to_cash.flow_card import load_cards
+from prospect_to_cash.transform.dbt_run import raw_tables
 
 ROOT = Path(__file__).resolve().parents[2]
 DBT_PROJECT = ROOT / "dbt_project"
 ENVIRONMENTS = {"sales": "org-1", "finops": "erp.example"}
+STAGING_VARS = (
+    "sales_env_id", "finops_env_id", "own_fields", "company_column", "contact_company_column", "contact_number_column",
+)  # fmt: skip
+"""Vars that staging models read."""
 USD, EUR, CHF, SEK = (f"00000000-0000-4000-8000-0000000000c{n}" for n in range(4))
 RETAIL, WHOLESALE, CLOSED, EURO_LIST = (f"00000000-0000-4000-8000-0000000000d{n}" for n in range(4))
 GROUP, OTHER_GROUP = (f"00000000-0000-4000-8000-0000000000e{n}" for n in range(2))
@@ -28,7 +35,14 @@ def guid(kind: str, n: int) -> str:
 
 
 class Warehouse:
-    """Raw tables, dbt and its results in one database."""
+    """Raw tables, dbt and its results in one database.
+
+    A build leaves out the staging models whose raw tables are as they were when the model was last built, as the transform
+    of a run does; most of a small build is the staging of reference data. ``skips_unchanged = False`` builds all.
+    """
+
+    # The warehouse that built last in a database: another one may have other SQL.
+    builders: ClassVar[dict[str, "Warehouse"]] = {}
 
     def __init__(self, url: str, folder: Path, project: Path = DBT_PROJECT):
         self.url = url
@@ -40,6 +54,11 @@ class Warehouse:
             for card in load_cards(ROOT / "dags" / "flows", DBT_PROJECT)
             for read in card.reads
         }
+        self.skips_unchanged = "P2C_NO_SKIP" not in os.environ
+        # Raw tables whose staging is built of their rows; raw tables in which only the reference data has landed.
+        self.staged: set[str] = set()
+        self.untouched: set[str] = set()
+        self.staging_vars: dict[str, object] = {}
         self.connection = psycopg2.connect(url)
         self.connection.autocommit = True
 
@@ -52,6 +71,7 @@ class Warehouse:
     def empty(self) -> None:
         """Remove everything but the reference data and the seeds."""
         raw = [f"raw.{read.name}" for read in self.reads.values()]
+        kept = self._staged_models(self.staged & self.untouched) if self.is_last_builder() else {}
         self.run(f"truncate {', '.join(dict.fromkeys(raw))}, raw.quarantine, sync.identity")
         built = self.rows(
             """
@@ -59,14 +79,39 @@ class Warehouse:
             where schemaname in ('staging', 'canonical', 'validation', 'outbound')
             """
         )
-        if built:
-            self.run(f"drop table {', '.join(row['name'] for row in built)}")
+        dropped = [row["name"] for row in built if row["name"].removeprefix("staging.") not in kept]
+        if dropped:
+            self.run(f"drop table {', '.join(dropped)}")
         self.reference_data()
+        self.staged = {table for tables in kept.values() for table in tables}
+        self.untouched = {name.removeprefix("raw.") for name in raw} | {"quarantine"}
+
+    def is_last_builder(self) -> bool:
+        return self.builders.get(self.url) is self
+
+    def touch(self, *tables: str) -> None:
+        """Note that rows of these raw tables may have changed."""
+        self.staged -= set(tables)
+        self.untouched -= set(tables)
+
+    def _staged_models(self, tables: set[str]) -> dict[str, set[str]]:
+        """{staging model: its raw tables} of the models that read some of these raw tables and nothing else."""
+        manifest = self.parsed()
+        found = {}
+        for node in manifest.nodes.values():
+            sources = [manifest.sources.get(name) for name in getattr(node.depends_on, "nodes", [])]
+            if node.schema != "staging" or node.resource_type != "model" or not sources or None in sources:
+                continue
+            names = {source.identifier for source in sources if source.schema == "raw"}
+            if len(names) == len(sources) and names <= tables:
+                found[node.name] = names
+        return found
 
     def land(self, system: str, entity: str, *rows: dict) -> list[str]:
         """Land rows as extract does; returns their keys."""
         read = self.reads[system, entity]
         keys = [self.key(read, row) for row in rows]
+        self.touch(read.name)
         with self.connection.cursor() as cursor:
             execute_values(
                 cursor,
@@ -304,11 +349,23 @@ class Warehouse:
 
     def build(self, flow: str, *arguments: str, expect: bool = True, **variables: object) -> object:
         """Run `dbt build` for a flow and return dbt's result; ``expect`` is whether it must succeed."""
+        if not self.is_last_builder() or not self.skips_unchanged or self._vars_of_staging(variables):
+            self.staged.clear()
+        self.builders[self.url] = self
         selected = ["--select", f"+tag:{flow}", "--indirect-selection", "buildable"]
         excluded = ["--exclude-resource-type", "unit_test", "--exclude-resource-type", "seed"]
+        excluded += ["--exclude", "unit_tests", *self._staged_models(self.staged)]
         # A third of the time of a small build: artifacts and logs that nobody reads, and all relations of the database.
         cheap = ["--no-write-json", "--log-level-file", "none", "--cache-selected-only", "--threads", "2"]
-        return self._invoke("build", expect, *selected, *excluded, *cheap, *arguments, **variables)
+        result = self._invoke("build", expect, *selected, *excluded, *cheap, *arguments, **variables)
+        if expect and not arguments:
+            self.staged |= set(raw_tables(self.parsed(), flow))
+        return result
+
+    def _vars_of_staging(self, variables: dict[str, object]) -> bool:
+        """Whether a var that the staging reads differs from that of the build before."""
+        before, self.staging_vars = self.staging_vars, {name: variables.get(name) for name in STAGING_VARS}
+        return before != self.staging_vars
 
     def _invoke(self, command: str, expect: bool, *arguments: str, **variables: object) -> object:
         from dbt.cli.main import dbtRunner
@@ -399,5 +456,6 @@ class Warehouse:
             return cursor.fetchone()[0]
 
     def run(self, statement, *values) -> None:
+        self.touch(*re.findall(r"\braw\.(\w+)", statement))
         with self.connection.cursor() as cursor:
             cursor.execute(statement, values)

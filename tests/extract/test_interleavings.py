@@ -15,6 +15,8 @@ from tests.cards import changed
 from tests.extract.harness import COMPARE, DELTA
 from tests.extract.source import Source, account_id
 
+pytestmark = pytest.mark.slow
+
 NUMBERS = st.integers(0, 6)
 MINUTES = (0, 10, -10)
 EDITS = st.tuples(st.sampled_from(("put", "delete", "delete", "back up", "restore")), NUMBERS)

@@ -5,6 +5,8 @@ import pytest
 from tests.flows.records import account, currency, customers
 from tests.flows.timeline import FULL, Timeline, outcomes, sent
 
+pytestmark = pytest.mark.slow
+
 NEW = "7d4f0c5e-6a1b-4c6e-9f3e-1000000000{:02}"
 
 

@@ -1,5 +1,9 @@
 """The gate: if most records of a flow are blocked, the run stops before anything is sent and names the reason."""
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
 
 def test_a_var_that_blocks_most_records_stops_the_run_with_the_name_of_the_rule(world, monkeypatch, capfd):
     monkeypatch.setitem(

@@ -138,6 +138,7 @@ def test_a_product_whose_sales_are_stopped_is_retired(world, first):
     assert products(world)["P-100"]["statecode"] == 1
 
 
+@pytest.mark.slow
 def test_a_deleted_product_is_retired_after_three_complete_reads(world, first):
     released(world, "P-GONE")
     world.run("products")

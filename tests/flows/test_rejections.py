@@ -1,6 +1,10 @@
 """A rejected record keeps the target's message and is not sent again until there is a reason."""
 
+import pytest
+
 from tests.flows.records import account, customers
+
+pytestmark = pytest.mark.slow
 
 
 def test_a_run_with_mostly_rejected_records_fails_and_reports_them(world, monkeypatch):

@@ -4,6 +4,8 @@ import pytest
 
 from tests.flows.records import change_account, customers
 
+pytestmark = pytest.mark.slow
+
 LIMITS = {"safety_limit_floor": 5, "safety_limit_share": 0.5}
 
 

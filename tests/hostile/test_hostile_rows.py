@@ -15,6 +15,7 @@ WORLDS = int(os.environ.get("P2C_HOSTILE_WORLDS", "10"))
 SEED = int(os.environ.get("P2C_HOSTILE_SEED", "1"))
 
 
+@pytest.mark.slow
 def test_the_valid_world_is_delivered(harness):
     result = harness.valid
 
