@@ -226,3 +226,29 @@ def test_answers_carry_the_protocol_version_and_the_servers_time(sales):
     assert headers["OData-Version"] == "4.0"
     assert headers["Content-Type"] == "application/json; odata.metadata=minimal"
     assert headers["Date"].endswith("GMT")
+
+
+def test_every_user_has_settings_with_a_time_zone(sales):
+    me = sales.get("WhoAmI").json()
+    users = {row["systemuserid"] for row in sales.rows("systemusers?$select=systemuserid")}
+
+    settings = sales.rows("usersettingscollection?$select=systemuserid,timezonecode")
+    sales.patch(f"usersettingscollection({me['UserId']})", {"timezonecode": 110})
+
+    assert {row["systemuserid"] for row in settings} == users
+    assert all(isinstance(row["timezonecode"], int) for row in settings)
+    changed = sales.get(f"usersettingscollection({me['UserId']})").json()
+    assert (changed["timezonecode"], changed["businessunitid"]) == (110, me["BusinessUnitId"])
+
+
+def test_a_new_user_gets_settings(sales):
+    unit = sales.get("WhoAmI").json()["BusinessUnitId"]
+    body = {
+        "lastname": "New",
+        "domainname": "new@sandbox.example",
+        "businessunitid@odata.bind": f"/businessunits({unit})",
+    }
+    user = sales.create("systemusers", body)
+
+    settings = sales.get(f"usersettingscollection({user['systemuserid']})").json()
+    assert settings["businessunitid"] == unit

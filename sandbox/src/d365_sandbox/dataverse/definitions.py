@@ -195,7 +195,7 @@ def _table_data(entity: Entity) -> Json:
         "OwnershipType": _OWNERSHIP.get(entity.ownership, "None"),
         "PrimaryIdAttribute": entity.key_fields[0],
         "PrimaryImageAttribute": None,
-        "PrimaryNameAttribute": entity.primary_name,
+        "PrimaryNameAttribute": entity.primary_name or None,
         "Privileges": _privileges(name, schema_name),
         "RecurrenceBaseEntityLogicalName": None,
         "ReportViewName": f"Filtered{schema_name}",

@@ -80,6 +80,8 @@ _DEFAULTS: Mapping[str, Mapping[str, Wire]] = {
         "isintegrationuser": False,
         "userlicensetype": 0,
     },
+    # Of a new user: English, and the time zone of the organisation's default, GMT (assumed).
+    "usersettingscollection": {"localeid": 1033, "uilanguageid": 1033, "timezonecode": 85},
     "organizations": {
         "createproductswithoutparentinactivestate": False,
         "oobpricecalculationenabled": True,
@@ -101,7 +103,7 @@ _UNIQUE: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "businessunits": (("name",),),
 }
 
-UNTRACKED = frozenset({"organizations", "sdkmessages", "sdkmessagefilters"})
+UNTRACKED = frozenset({"organizations", "usersettingscollection", "sdkmessages", "sdkmessagefilters"})
 """Tables without change tracking and without optimistic concurrency, if nothing else is set (assumed)."""
 
 WITHOUT_BULK = UNTRACKED | {"businessunits", "systemusers", "teams"}
@@ -160,7 +162,10 @@ ON_DELETE: Mapping[str, tuple[Referrer, ...]] = {
         ("invoices", "_salesorderid_value", "clear"),
     ),
     "invoices": (("invoicedetails", "_invoiceid_value", "cascade"),),
-    "systemusers": _restricted("_owninguser_value", *_OWNED),
+    "systemusers": (
+        *_restricted("_owninguser_value", *_OWNED),
+        ("usersettingscollection", "systemuserid", "cascade"),
+    ),
     "teams": _restricted("_owningteam_value", *_OWNED),
     "businessunits": (
         ("businessunits", "_parentbusinessunitid_value", "restrict"),

@@ -43,6 +43,7 @@ def lay_foundation(store: Store, clock: Clock, client_ids: Sequence[str]) -> Non
         }
         with store.transaction() as tx:
             put(tx, "teams", {**store.tables["teams"].entity.defaults, **stamps, **team})
+    _lay_settings(store, stamps)
     if not len(store.tables["sdkmessages"]):
         _lay_messages(store, stamps)
     store.flush()
@@ -108,6 +109,22 @@ def _lay_user(store: Store, stamps: Fields, client_id: str, user: str) -> None:
     }
     with store.transaction() as tx:
         put(tx, "systemusers", {**store.tables["systemusers"].entity.defaults, **stamps, **fields})
+
+
+def _lay_settings(store: Store, stamps: Fields) -> None:
+    """The settings of users who have none yet."""
+    settings = store.tables["usersettingscollection"]
+    users = [row.fields for row in store.tables["systemusers"].rows()]
+    missing = [user for user in users if settings.get(str(user["systemuserid"])) is None]
+    if missing:
+        with store.transaction() as tx:
+            for user in missing:
+                put(tx, "usersettingscollection", {**settings.entity.defaults, **stamps, **settings_of(user)})
+
+
+def settings_of(user: Fields) -> Fields:
+    """The settings of a new user, whose key is the user's."""
+    return {"systemuserid": user["systemuserid"], "businessunitid": user.get("_businessunitid_value")}
 
 
 def _application_id(client_id: str) -> str:

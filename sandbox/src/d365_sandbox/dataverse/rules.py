@@ -8,7 +8,7 @@ from functools import cache
 
 from d365_sandbox.dataverse import errors
 from d365_sandbox.dataverse.entities import ACTIVE, DRAFT, RETIRED, STATUS_OF_STATE, UNDER_REVISION
-from d365_sandbox.dataverse.foundation import BUSINESS_UNIT
+from d365_sandbox.dataverse.foundation import BUSINESS_UNIT, settings_of
 from d365_sandbox.schemas.entity import Entity, Fields, Key, Wire
 from d365_sandbox.store.store import Transaction
 from d365_sandbox.store.table import Row
@@ -124,13 +124,15 @@ def before_update(tx: Transaction, entity: Entity, before: Row, given: Fields, f
 
 def after_create(tx: Transaction, entity: Entity, fields: Fields) -> list[tuple[str, Fields]]:
     """Rows that come into being together with a new one: the base unit of a unit group, the default team of a
-    business unit.
+    business unit, the settings of a user.
 
     Without `baseuomname` the unit is called Primary Unit (assumed).
     """
     if entity.set_name == "businessunits":
         owner = fields["businessunitid"]
         return [("teams", {"name": fields["name"], "_businessunitid_value": owner, "isdefault": True})]
+    if entity.set_name == "systemusers":
+        return [("usersettingscollection", settings_of(fields))]
     if entity.set_name != "uomschedules":
         return []
     name = fields.get("baseuomname") or "Primary Unit"
