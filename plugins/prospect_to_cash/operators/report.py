@@ -48,7 +48,7 @@ class ReportRun(BaseOperator):
         log.info("\n%s", texts.table([report.values]))
         for name in ("held", "excluded", "waiting", "rejected", "warned"):
             for reason, n in sorted(report.values[name].items()):  # type: ignore[attr-defined]
-                log.info("%s %s: %s", name, n, reason)
+                log.info("%s %s: %s", name, texts.of_unit(n, "record"), reason)
         with task_errors():
             report.check()
         missing = [name for name, result in results.items() if result is None]
@@ -77,10 +77,18 @@ class ReportRun(BaseOperator):
         return {read.name: sets[read.name]["landed"] for read in self.card.reads if read.name in sets}
 
 
-def render(connection: Connection, reports: Sequence[Mapping[str, object]]) -> str:
-    """The table of flows with the reasons below it, naming records: for the terminal, not for a log."""
+def render(connection: Connection, reports: Sequence[Mapping[str, object]], cards: Sequence[FlowCard]) -> str:
+    """The table of flows with the reasons below it, naming records: for the terminal, not for a log.
+
+    ``cards`` are those of all flows.
+    """
     why = {
-        str(report["flow"]): details.details(connection, str(report["flow"]), int(report["run_id"]))  # type: ignore[call-overload]
+        str(report["flow"]): details.details(
+            connection,
+            str(report["flow"]),
+            int(report["run_id"]),  # type: ignore[call-overload]
+            cards=cards,
+        )
         for report in reports
     }
-    return texts.render(reports, why)
+    return texts.render(reports, why, {flow: details.broken(connection, flow) for flow in why})
