@@ -114,7 +114,10 @@ select
         concat('contact ', 'of account ' || roles.account_record || ' ', '(' || contacts.source_key || ')')
     {%- endset %}
     case when not numbers.is_number_assigned then numbers.contact_number else {{ of_account }} end as record,
-    case when not numbers.is_number_assigned then 'contact ' || numbers.contact_number else {{ of_account }} end as label,
+    case
+        when not numbers.is_number_assigned then 'contact ' || numbers.contact_number
+        else {{ of_account }}
+    end as label,
     roles.company,
     roles.company_text,
     roles.account_id,
