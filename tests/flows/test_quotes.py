@@ -214,7 +214,10 @@ def test_a_quote_waits_for_its_customer_and_products_by_name(world, first):
         r"QUO-X-OF-AN-INACTIVE waits for contact (of account .+ )?\([0-9a-f-]{36}\), excluded: contact inactive",
         texts["waiting", "contact_customers"],
     )
-    assert re.search(r"QUO-X-STOPPED-PRODUC waits for product P-STOP \(.+\), ", texts["waiting", "products"])
+    assert re.search(
+        r"QUO-X-STOPPED-PRODUC waits for product P-STOP \(.+\), not sent, its status is stopped",
+        texts["waiting", "products"],
+    )
 
 
 def test_a_rejected_line_is_reported_with_the_message_of_f_and_o_and_nothing_of_its_quote_is_delivered(

@@ -46,7 +46,7 @@ def things(flow: Flow):
 
 
 def other(things: Flow, label: str | None = "other thing A-77 (Contoso)") -> None:
-    things.sql("insert into canonical.canonical_others values (%s, %s)", (KEY, label))
+    things.sql("insert into canonical.canonical_others (source_key, label) values (%s, %s)", (KEY, label))
 
 
 def breaks(things: Flow, rule: str, effect: str = "block", field: str = "") -> None:
@@ -148,20 +148,34 @@ def test_without_labels_the_number_of_the_violations_counts_and_without_cards_th
 
 
 def test_counts_say_whether_they_are_of_records_violations_or_rules(things):
-    for key, rule, field in (("a", "long", "x"), ("a", "long", "y"), ("b", "blank", "")):
+    rules = [("a", "long", "x"), ("a", "long", "y"), ("b", "blank", "")]
+    for key in "abc":
         things.record(key)
+    things.say("things", "c", {"f": "1"}, locked="confirmed")
+    for key, rule, field in rules:
         things.sql(
             "insert into validation.violations_things values (%s, %s, '', %s, 'block', %s, '')",
             (key, key, rule, field),
         )
+    things.sql(
+        "insert into validation.violations_things values ('a', 'a', '', 'inactive', 'exclude', '', '')"
+    )
     run = things.plan()
-    found = broken(things.connection, "things")
+    found = broken(things.connection, "things", run)
 
-    assert found == [Broken("held", 2, 3, 2)]
-    assert summary(found) == "2 records held (by 3 violations of 2 rules)"
+    assert found == [Broken("held", 3, 4, 3)]
+    assert sum(things.counts["held"].values()) == 2
+    assert summary(found) == "3 records held (by 4 violations of 3 rules)"
     assert summary([Broken("excluded", 1, 1, 1)]) == "1 record excluded (by 1 violation of 1 rule)"
     assert reasons("things", details(things.connection, "things", run), found).splitlines()[:3] == [
         "things",
-        "  2 records held (by 3 violations of 2 rules)",
+        "  3 records held (by 4 violations of 3 rules)",
         "  held 1 record: blank",
     ]
+
+
+def test_one_of_which_nothing_is_to_be_sent_says_its_status(things):
+    things.sql("alter table canonical.canonical_others add lifecycle_status text default 'stopped'")
+    other(things)
+
+    assert waiting(things) == "a waits for other thing A-77 (Contoso), not sent, its status is stopped"

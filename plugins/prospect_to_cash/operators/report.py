@@ -82,13 +82,7 @@ def render(connection: Connection, reports: Sequence[Mapping[str, object]], card
 
     ``cards`` are those of all flows.
     """
-    why = {
-        str(report["flow"]): details.details(
-            connection,
-            str(report["flow"]),
-            int(report["run_id"]),  # type: ignore[call-overload]
-            cards=cards,
-        )
-        for report in reports
-    }
-    return texts.render(reports, why, {flow: details.broken(connection, flow) for flow in why})
+    runs_of = {str(report["flow"]): int(report["run_id"]) for report in reports}  # type: ignore[call-overload]
+    why = {flow: details.details(connection, flow, run, cards=cards) for flow, run in runs_of.items()}
+    rules = {flow: details.broken(connection, flow, run) for flow, run in runs_of.items()}
+    return texts.render(reports, why, rules)

@@ -37,16 +37,28 @@ class Broken:
 _OUTCOME_OF = {"block": "held", "exclude": "excluded", "warn": "warned"}
 
 
-def broken(connection: Connection, flow: str) -> list[Broken]:
-    """The violations that the last build of a flow found, by outcome; a record may break several rules."""
+def broken(connection: Connection, flow: str, run_id: int) -> list[Broken]:
+    """What breaks rules, by outcome: what the last build of a flow found, and what the plan of a run holds.
+
+    A record may break several rules; one that is held counts as held alone, and one that is sent with a warning as warned.
+    """
     with connection, connection.cursor() as cursor:
         cursor.execute(
             sql.SQL(
                 """
+                with violation as (
+                    select source_key, effect, broken_rule, field from {violations}
+                    union
+                    select document, 'block', reason, '' from sync.plan where run_id = %s and state = 'held'
+                )
                 select effect, count(distinct source_key), count(*), count(distinct broken_rule)
-                from {violations} group by effect order by effect
+                from violation
+                where effect <> 'exclude' or source_key not in (select source_key from violation where effect = 'block')
+                group by effect
+                order by effect
                 """
-            ).format(violations=sql.Identifier("validation", f"violations_{flow}"))
+            ).format(violations=sql.Identifier("validation", f"violations_{flow}")),
+            (run_id,),
         )
         return [Broken(_OUTCOME_OF[effect], *counts) for effect, *counts in cursor.fetchall()]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor
@@ -24,7 +24,7 @@ def described(cursor: Cursor, references: Sequence[str], cards: Sequence[FlowCar
     cursor.execute(
         sql.SQL(_WHY).format(
             known=_union(
-                "select {flow} as flow, source_key, {label} as label from canonical.{canonical}"
+                "select {flow} as flow, source_key, {label} as label, {status} as status from canonical.{canonical}"
                 " where source_key in (select source_key from wanted)",
                 flows,
             ),
@@ -45,13 +45,14 @@ def described(cursor: Cursor, references: Sequence[str], cards: Sequence[FlowCar
     return dict(cursor.fetchall())
 
 
-def _built(cursor: Cursor, flows: Sequence[str]) -> dict[str, bool]:
-    """The flows that dbt has built, and whether their canonical relation has a column ``label``."""
+def _built(cursor: Cursor, flows: Sequence[str]) -> dict[str, list[str]]:
+    """The flows that dbt has built, with those of the columns that a flow need not have which its canonical relation has."""
     cursor.execute(
         """
-        select flow, exists (
-            select 1 from pg_attribute
-            where attrelid = to_regclass('canonical.canonical_' || flow) and attname = 'label' and not attisdropped
+        select flow, array(
+            select attname::text from pg_attribute
+            where attrelid = to_regclass('canonical.canonical_' || flow) and not attisdropped
+                and attname in ('label', 'lifecycle_status')
         )
         from unnest(%s::text[]) as flow
         where to_regclass('canonical.canonical_' || flow) is not null
@@ -63,19 +64,20 @@ def _built(cursor: Cursor, flows: Sequence[str]) -> dict[str, bool]:
     return dict(cursor.fetchall())
 
 
-def _union(select: str, flows: dict[str, bool]) -> sql.Composable:
+def _union(select: str, flows: Mapping[str, Sequence[str]]) -> sql.Composable:
     """The same select over the relations of each flow; without any flow, no row."""
     if not flows:
-        nothing = "null::text as flow, null::text as source_key, null::text as label, null::text as record"
-        return sql.SQL(f"select {nothing}, null::text as effect, null::text as broken_rule where false")
+        names = ("flow", "source_key", "label", "status", "record", "effect", "broken_rule")
+        return sql.SQL(f"select {', '.join(f'null::text as {name}' for name in names)} where false")
     return sql.SQL(" union all ").join(
         sql.SQL(select).format(
             flow=sql.Literal(flow),
-            label=sql.SQL("label" if has_label else "null::text"),
+            label=sql.SQL("label" if "label" in columns else "null::text"),
+            status=sql.SQL("lifecycle_status" if "lifecycle_status" in columns else "null::text"),
             canonical=sql.Identifier(f"canonical_{flow}"),
             violations=sql.Identifier(f"violations_{flow}"),
         )
-        for flow, has_label in flows.items()
+        for flow, columns in flows.items()
     )
 
 
@@ -148,6 +150,7 @@ select
         when wanted.state in ('rejected', 'backing_off') then 'rejected by the target: ' || wanted.reason
         when wanted.state = 'waiting' then 'which waits itself'
         when wanted.state = 'in_doubt' then 'of which an answer was lost'
+        when known.status is not null then 'not sent, its status is ' || known.status
         else 'not sent yet'
     end
 from wanted
