@@ -61,7 +61,7 @@ test-sandbox: install ## run all tests of the stand-ins (in sandbox/)
 hostile: install ## try worlds with hostile rows: N=200 SEED=1; one that fails prints its seed and the few values that it fails with
 	@P2C_HOSTILE_WORLDS="$(or $(N),10)" P2C_HOSTILE_SEED="$(or $(SEED),1)" $(IN_VENV) pytest tests/hostile $(ARGS)
 
-lint: install ## check the code with ruff, mypy, import-linter, complexity, sqlfluff
+lint: install ## check the code with ruff, mypy, import-linter, complexity, sqlfluff, dbt parse, dbt-bouncer
 	@$(IN_VENV) ruff check .
 	@$(IN_VENV) ruff format --check .
 	@$(IN_VENV) mypy
@@ -69,6 +69,7 @@ lint: install ## check the code with ruff, mypy, import-linter, complexity, sqlf
 	@cd sandbox && ../.venv/bin/lint-imports --no-cache
 	@$(IN_VENV) local.check_complexity plugins dags local bench sandbox/src
 	@$(IN_VENV) sqlfluff lint dbt_project --processes 2
+	@$(IN_VENV) local.check_dbt
 
 format: install ## format the Python files with ruff
 	@$(IN_VENV) ruff check --fix .

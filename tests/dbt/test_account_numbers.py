@@ -95,5 +95,5 @@ def test_an_account_is_held_when_every_number_made_from_its_id_is_taken(fresh_wa
     assert fresh_warehouse.envelope("sales__account_numbers", key) is None
     assert (
         fresh_warehouse.one("select record from validation.violations_accounts where source_key = %s", key)
-        == key
+        == f"Account 1 ({key})"
     )

@@ -216,7 +216,8 @@ def test_a_violation_names_the_field_and_the_value_and_never_a_persons_name(ware
     )
 
     key = keys["person", "whose last name has 26 letters"]
-    assert rows == [{"record": key, "company": "usmf", "field": "lastname", "value": "25"}]
+    record = f"contact of account A-0001 ({key})"
+    assert rows == [{"record": record, "company": "usmf", "field": "lastname", "value": "25"}]
 
 
 def test_every_contact_is_sent_held_or_left_out(warehouse, keys):
@@ -256,7 +257,8 @@ def test_a_good_contact_is_a_contact_person_of_its_accounts_customer(warehouse, 
         "AssociatedPartyNumber": f"@{{CustomersV3.PartyNumber:{keys['account']}}}",
     }
     assert sent["requires"] == [f"accounts:{keys['account']}"]
-    assert (sent["record"], sent["document"], sent["company"]) == (keys["good"], keys["good"], "usmf")
+    record = f"contact of account A-0001 ({keys['good']})"
+    assert (sent["record"], sent["document"], sent["company"]) == (record, keys["good"], "usmf")
     assert sent["body"] == {
         "FirstName": "Ann",
         "MiddleName": None,

@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+from collections import defaultdict
 
 import pytest
 import yaml
@@ -131,6 +132,42 @@ def test_every_write_of_a_card_has_its_outbound_model_with_the_flows_tag(manifes
         for write in card["writes"]:
             name = f"model.prospect_to_cash.outbound_{write['system']}__{write['name']}"
             assert flow in manifest["nodes"][name]["tags"]
+
+
+def test_every_write_of_a_card_is_an_exposure_of_its_outbound_model_and_the_reverse(manifest):
+    names = {"sales": "Sales", "finops": "Finance and Operations"}
+    writes = {
+        write["name"]: (
+            {"flow": flow, "system": write["system"], "entity_set": write["entity"]},
+            [f"model.prospect_to_cash.outbound_{write['system']}__{write['name']}"],
+            [flow],
+        )
+        for flow, card in CARDS.items()
+        for write in card["writes"]
+    }
+    exposures = {exposure["name"]: exposure for exposure in manifest["exposures"].values()}
+
+    assert writes == {
+        name: (exposure["meta"], exposure["depends_on"]["nodes"], exposure["tags"])
+        for name, exposure in exposures.items()
+    }
+    for exposure in exposures.values():
+        meta = exposure["meta"]
+        assert f"entity set {meta['entity_set']} of {names[meta['system']]}." in exposure["description"]
+        assert (exposure["type"], exposure["owner"]["name"]) == ("application", f"Flow {meta['flow']}")
+
+
+def test_a_description_that_several_models_have_is_said_once(models):
+    texts = defaultdict(set)
+    for model in models:
+        path = ROOT / "dbt_project" / model["original_file_path"]
+        (described,) = yaml.safe_load(path.with_suffix(".yml").read_text(encoding="utf-8"))["models"]
+        for column in described.get("columns", []):
+            texts[column.get("description", "").strip()].add(model["name"])
+
+    assert {
+        text: found for text, found in texts.items() if len(found) > 1 and text and "{{ doc(" not in text
+    } == {}
 
 
 def test_every_model_has_a_tag_a_description_and_one_yml_beside_it(models):

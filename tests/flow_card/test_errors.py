@@ -19,7 +19,9 @@ writes:
   - {name: things, system: finops, entity: Things, key: [id]}
   - {name: parts, system: finops, entity: Parts, key: [id], package: {group: g, entity: P, min_rows: 5}}
 """
-OF_CARD = "purpose, schedule, order, start_date, max_rejected_share, safety_limit, reads, writes, documents"
+OF_CARD = (
+    "purpose, record, schedule, order, start_date, max_rejected_share, safety_limit, reads, writes, documents"
+)
 OF_WINDOW = (
     "system, entity, key, strategy, version, page_size, large, only_if, changed_at, filter, overlap, lag"
 )

@@ -7,8 +7,11 @@ from decimal import Decimal
 
 import psycopg2
 
+from prospect_to_cash.flow_card import load_cards
 from prospect_to_cash.report.details import details
+from tests.dbt.warehouse import DBT_PROJECT, ROOT
 
+CARDS = load_cards(ROOT / "dags" / "flows", DBT_PROJECT)
 FLOWS = ("products", "accounts", "contacts", "quotes")
 HEADERS, LINES = "CDSSalesQuotationHeaders", "CDSSalesQuotationLines"
 
@@ -113,7 +116,7 @@ def messages(world, report: dict) -> dict[tuple[str, str], str]:
     """{(outcome, rule): message} of a report, with one line per record."""
     connection = psycopg2.connect(world.database_url)
     try:
-        found = details(connection, report["flow"], report["run_id"], most=50)
+        found = details(connection, report["flow"], report["run_id"], most=50, cards=CARDS)
     finally:
         connection.close()
     return {(detail.outcome, detail.rule): "\n".join(detail.records) for detail in found}

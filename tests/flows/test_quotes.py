@@ -205,9 +205,19 @@ def test_a_quote_whose_number_belongs_to_a_confirmed_quotation_is_held_and_nothi
 def test_a_quote_waits_for_its_customer_and_products_by_name(world, first):
     texts = messages(world, first["quotes"])
 
-    assert "QUO-X-OF-A-HELD-ACCO waits for accounts X-1002" in texts["waiting", "accounts"]
-    assert "QUO-X-OF-AN-INACTIVE waits for contact" in texts["waiting", "contact_customers"]
-    assert "QUO-X-STOPPED-PRODUC waits for products P-STOP" in texts["waiting", "products"]
+    waiting = texts["waiting", "accounts"]
+    assert re.search(r"QUO-X-OF-A-HELD-ACCO waits for account X-1002 \(.+\), held: country unmapped", waiting)
+    assert re.search(
+        r"QUO-X-OF-A-CLOSED-AC waits for account X-1006 \(.+\), excluded: account inactive", waiting
+    )
+    assert re.search(
+        r"QUO-X-OF-AN-INACTIVE waits for contact (of account .+ )?\([0-9a-f-]{36}\), excluded: contact inactive",
+        texts["waiting", "contact_customers"],
+    )
+    assert re.search(
+        r"QUO-X-STOPPED-PRODUC waits for product P-STOP \(.+\), not sent, its status is stopped",
+        texts["waiting", "products"],
+    )
 
 
 def test_a_rejected_line_is_reported_with_the_message_of_f_and_o_and_nothing_of_its_quote_is_delivered(

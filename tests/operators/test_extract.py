@@ -27,7 +27,7 @@ def test_the_task_returns_counts_alone_and_logs_one_line_without_content(source,
     ]
     assert lines == [
         "::group::sales_accounts",
-        "sales_accounts: 2 landed, 0 unchanged, 1 quarantined, 2 pages, 0 deleted; read everything",
+        "sales_accounts: 2 rows landed, 0 rows unchanged, 1 rows quarantined, 2 pages, 0 rows deleted; read everything",
         "::endgroup::",
     ]
     assert not any(word in caplog.text for word in ("Contoso", "Fabrikam", "the secret"))

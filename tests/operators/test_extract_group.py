@@ -94,7 +94,9 @@ def test_every_set_has_a_section_of_its_own_in_the_log(source, execute, lines):
     assert sorted(found) == sorted(read.name for read in SETS)
     for name, section in found.items():
         (line,) = section
-        assert re.fullmatch(rf"\d\d:\d\d:\d\d {name}: 1 landed, .* 1 pages, 0 deleted; read everything", line)
+        assert re.fullmatch(
+            rf"\d\d:\d\d:\d\d {name}: 1 rows landed, .* 1 pages, 0 rows deleted; read everything", line
+        )
 
 
 def test_lines_from_the_thread_of_the_next_page_are_in_the_section_of_their_set(source, execute, lines):

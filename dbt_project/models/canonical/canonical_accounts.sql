@@ -85,6 +85,9 @@ select
     placed.is_number_assigned,
     placed.is_number_shared,
     placed.number_spellings,
+    {%- set typed_number = 'case when not placed.is_number_assigned then placed.number end' %}
+    {{ record_named(typed_number, 'placed.account_name', 'placed.source_key') }} as record,
+    {{ record_label('account', typed_number, 'placed.account_name', 'placed.source_key') }} as label,
     placed.company,
     placed.company_text_used as company_text,
 

@@ -19,6 +19,7 @@ accounts as (
 
     select
         accounts.source_key,
+        coalesce(accounts.account_number, accounts.account_name, accounts.source_key) as record,
         coalesce(
             companies.sales_name, {{ 'accounts.' ~ company_column if company_column else 'null::text' }}
         ) as company_text,
@@ -74,6 +75,7 @@ placed as (
         accounts.source_key as account_id,
         accounts.company as account_company,
         accounts.company_text as account_company_text,
+        accounts.record as account_record,
         coalesce(
             companies.sales_name, {{ 'contacts.' ~ company_column if company_column else 'null::text' }}
         ) as own_company_text,
@@ -122,6 +124,7 @@ decided as (
 select
     source_key,
     account_id,
+    account_record,
     parent_id,
     becomes,
     case

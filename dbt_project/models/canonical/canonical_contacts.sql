@@ -109,6 +109,15 @@ select
     numbers.is_number_assigned,
     numbers.is_number_shared,
     numbers.number_spellings,
+    -- without a number in Sales by its account, never by the name of the person
+    {%- set of_account -%}
+        concat('contact ', 'of account ' || roles.account_record || ' ', '(' || contacts.source_key || ')')
+    {%- endset %}
+    case when not numbers.is_number_assigned then numbers.contact_number else {{ of_account }} end as record,
+    case
+        when not numbers.is_number_assigned then 'contact ' || numbers.contact_number
+        else {{ of_account }}
+    end as label,
     roles.company,
     roles.company_text,
     roles.account_id,

@@ -140,6 +140,8 @@ select
     delivered_number,
     is_number_shared,
     number_spellings,
+    {{ record_named('product_number', 'product_name', 'source_key') }} as record,
+    {{ record_label('product', 'product_number', 'product_name', 'source_key') }} as label,
     is_owner,
     owner_key,
     master_company,

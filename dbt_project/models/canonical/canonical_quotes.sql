@@ -99,6 +99,8 @@ select
     newest.contested_revision,
     shared_numbers.source_key is not null as is_number_shared,
     {{ with_spellings('newest.quote_number', 'shared_numbers.spellings') }} as number_spellings,
+    {{ record_named('newest.quote_number', 'newest.quote_name', 'newest.source_key') }} as record,
+    {{ record_label('quote', 'newest.quote_number', 'newest.quote_name', 'newest.source_key') }} as label,
     customers.company,
     newest.customer_id,
     coalesce(customers.is_ambiguous, false) as is_customer_ambiguous,

@@ -68,6 +68,11 @@ class FlowCard(CardModel):
         description="What the flow does, in one sentence.",
         examples=["Bring the accounts of Sales into Finance and Operations"],
     )
+    record: Text = Field(
+        default="record",
+        description="What people call one record of the flow, in the singular; reports say it.",
+        examples=["account"],
+    )
     schedule: Text = Field(
         description="When the flow runs, as a cron expression in UTC.", examples=["30 * * * *"]
     )

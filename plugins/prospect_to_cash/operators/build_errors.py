@@ -23,7 +23,7 @@ def error_of_build(connection: Connection, flow: str, nodes: int, failed: Result
         return _of_the_server(failed)
     if all(f"{GATE}{flow}_" in str(result["node"]) for result in failed):
         records, rules = blocked(connection, flow)
-        most = ", ".join(f"{number} by {rule}" for rule, number in rules)
+        most = ", ".join(f"{number} records by rule {rule}" for rule, number in rules)
         return Stopped(
             f"The gate stopped flow {flow} before anything was sent: {records} of its records are blocked, {most}. "
             "So many probably have one cause: fix it as docs/rules.md says, or raise var max_blocked_share or blocked_floor."

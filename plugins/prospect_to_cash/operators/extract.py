@@ -85,9 +85,14 @@ def _land(job: Extraction) -> Counts:
     job.table.check()
     result = STRATEGIES[job.read.strategy](job)
     counts = {**vars(result.rows), "deleted": result.deleted}
-    listed = ", ".join(f"{number} {name}" for name, number in counts.items())
+    listed = ", ".join(
+        f"{number} {name if name == 'pages' else f'rows {name}'}" for name, number in counts.items()
+    )
     log.info(
-        "%s: %s; read %s", job.read.name, listed, "; ".join(result.what) or "nothing: everything is covered"
+        "%s: %s; read %s",
+        job.read.name,
+        listed,
+        "; ".join(result.what) or "nothing: everything is covered",
     )
     return counts
 

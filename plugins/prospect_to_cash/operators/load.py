@@ -114,5 +114,6 @@ class LoadOutbound(BaseOperator):
             for lease in leases.values():
                 with suppress(psycopg2.Error):
                     lease.release()
-        log.info("%s: %s operations, %s", names, delivered.operations, delivered.counts)
+        listed = ", ".join(f"{rows} rows {state}" for state, rows in delivered.counts.items())
+        log.info("%s: %s operations sent; of the plan %s", names, delivered.operations, listed or "no row")
         return {"writes": names, "counts": delivered.counts, "operations": delivered.operations}

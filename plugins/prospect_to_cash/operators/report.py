@@ -51,7 +51,7 @@ class ReportRun(BaseOperator):
         log.info("\n%s", texts.table([report.values]))
         for name in ("held", "excluded", "waiting", "rejected", "warned"):
             for reason, n in sorted(report.values[name].items()):  # type: ignore[attr-defined]
-                log.info("%s %s: %s", name, n, reason)
+                log.info("%s %s: %s", name, texts.of_unit(n, "record"), reason)
         report.check()
         if incomplete:
             raise Stopped(incomplete)
@@ -78,10 +78,12 @@ class ReportRun(BaseOperator):
         return {read.name: sets[read.name]["landed"] for read in self.card.reads if read.name in sets}
 
 
-def render(connection: Connection, reports: Sequence[Mapping[str, object]]) -> str:
-    """The table of flows with the reasons below it, naming records: for the terminal, not for a log."""
-    why = {
-        str(report["flow"]): details.details(connection, str(report["flow"]), int(report["run_id"]))  # type: ignore[call-overload]
-        for report in reports
-    }
-    return texts.render(reports, why)
+def render(connection: Connection, reports: Sequence[Mapping[str, object]], cards: Sequence[FlowCard]) -> str:
+    """The table of flows with the reasons below it, naming records: for the terminal, not for a log.
+
+    ``cards`` are those of all flows.
+    """
+    runs_of = {str(report["flow"]): int(report["run_id"]) for report in reports}  # type: ignore[call-overload]
+    why = {flow: details.details(connection, flow, run, cards=cards) for flow, run in runs_of.items()}
+    rules = {flow: details.broken(connection, flow, run) for flow, run in runs_of.items()}
+    return texts.render(reports, why, rules)

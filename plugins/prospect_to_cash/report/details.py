@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
-from psycopg2.extensions import cursor as Cursor
 
-from prospect_to_cash.database.rows import one
+from prospect_to_cash.flow_card import FlowCard
+from prospect_to_cash.report import required
 from prospect_to_cash.report.waiting import REASONS, REJECTED
 
 
@@ -24,8 +24,52 @@ class Detail:
     records: tuple[str, ...]
 
 
-def details(connection: Connection, flow: str, run_id: int, most: int = 3) -> list[Detail]:
-    """Held and excluded records by rule, then the records whose plan rows are held, rejected, waiting or not sent."""
+@dataclass(frozen=True)
+class Broken:
+    """How many records of a flow have an outcome because of rules, and by how many violations of how many rules."""
+
+    outcome: str
+    records: int
+    violations: int
+    rules: int
+
+
+_OUTCOME_OF = {"block": "held", "exclude": "excluded", "warn": "warned"}
+
+
+def broken(connection: Connection, flow: str, run_id: int) -> list[Broken]:
+    """What breaks rules, by outcome: what the last build of a flow found, and what the plan of a run holds.
+
+    A record may break several rules; one that is held counts as held alone, and one that is sent with a warning as warned.
+    """
+    with connection, connection.cursor() as cursor:
+        cursor.execute(
+            sql.SQL(
+                """
+                with violation as (
+                    select source_key, effect, broken_rule, field from {violations}
+                    union
+                    select document, 'block', reason, '' from sync.plan where run_id = %s and state = 'held'
+                )
+                select effect, count(distinct source_key), count(*), count(distinct broken_rule)
+                from violation
+                where effect <> 'exclude' or source_key not in (select source_key from violation where effect = 'block')
+                group by effect
+                order by effect
+                """
+            ).format(violations=sql.Identifier("validation", f"violations_{flow}")),
+            (run_id,),
+        )
+        return [Broken(_OUTCOME_OF[effect], *counts) for effect, *counts in cursor.fetchall()]
+
+
+def details(
+    connection: Connection, flow: str, run_id: int, most: int = 3, cards: Sequence[FlowCard] = ()
+) -> list[Detail]:
+    """Held and excluded records by rule, then the records whose plan rows are held, rejected, waiting or not sent.
+
+    ``cards`` are those of all flows: they say which flow writes what a record waits for.
+    """
     with connection, connection.cursor() as cursor:
         cursor.execute(
             sql.SQL(
@@ -51,13 +95,12 @@ def details(connection: Connection, flow: str, run_id: int, most: int = 3) -> li
         )
         found: dict[tuple[str, str], Detail] = {}
         for effect, rule, n, sentence, remedy, record, field, value in cursor.fetchall():
-            outcome = {"block": "held", "exclude": "excluded", "warn": "warned"}[effect]
             text = fill(sentence or rule, {"record": record, "field": field, "value": value})
             todo = _general(remedy, n, {"record": record, "field": field, "value": value})
-            _add(found, Detail(outcome, rule, n, todo, (text,)))
+            _add(found, Detail(_OUTCOME_OF[effect], rule, n, todo, (text,)))
         cursor.execute(_OPEN, (run_id, flow, most))
         rows = cursor.fetchall()
-        parents = _records(cursor, [row[6] for row in rows if row[0] == "waiting"])
+        parents = required.described(cursor, [row[6] for row in rows if row[0] == "waiting"], cards)
         for row in rows:
             _add(found, _of_plan(parents, *row))
     return list(found.values())
@@ -151,35 +194,6 @@ left join sync.ledger as known
     on known.env_id = numbered.env_id and known.write = numbered.write and known.source_key = numbered.source_key
 where place <= %s order by kind, n desc, 2, place
 """
-
-
-def _records(cursor: Cursor, references: Sequence[str]) -> dict[str, str]:
-    """Readable names of the records that others wait for: ``accounts:<id>`` -> ``accounts A-1``, where known."""
-    cursor.execute(
-        "select array_agg(relname::text) from pg_class where relnamespace = 'validation'::regnamespace and relkind = 'r'"
-        " and starts_with(relname, 'violations_')"
-    )
-    flows = one(cursor)[0] or []
-    named = sql.SQL(" union all ").join(
-        [
-            sql.SQL("select source_key, record from validation.{}").format(sql.Identifier(flow))
-            for flow in sorted(flows)
-        ]
-        + [sql.SQL("select source_key, record from sync.plan")]
-    )
-    cursor.execute(
-        sql.SQL(
-            """
-            select wanted.ref, min(known.record)
-            from unnest(%s::text[]) as wanted (ref)
-            inner join ({named}) as known on known.source_key = substr(wanted.ref, strpos(wanted.ref, ':') + 1)
-            where known.record <> known.source_key
-            group by 1
-            """
-        ).format(named=named),
-        (list(set(references)),),
-    )
-    return {ref: f"{ref.split(':')[0].replace('_', ' ')} {record}" for ref, record in cursor.fetchall()}
 
 
 def fill(sentence: str, values: Mapping[str, object]) -> str:

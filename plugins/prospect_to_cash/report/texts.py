@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from prospect_to_cash.report.details import Detail
+from prospect_to_cash.report.details import Broken, Detail
 
 DRY_RUN = "This is a dry run: nothing was sent, and created, updated and deactivated are what a run would do."
 _COLUMNS = (
@@ -20,9 +20,13 @@ _COLUMNS = (
     ("rejected", "rejected"),
 )
 
+UNITS = (
+    "read = records; each has one of the outcomes from created to rejected. A write is one operation sent."
+)
+
 
 def table(reports: Sequence[Mapping[str, object]]) -> str:
-    """One line per flow; groups are summed, writes are per target system."""
+    """One line per flow, and one that says what is counted; groups are summed, writes are per target system."""
     head = [title for _, title in _COLUMNS] + ["writes to Sales", "writes to F&O", "seconds"]
     rows = [head]
     for report in reports:
@@ -40,27 +44,48 @@ def table(reports: Sequence[Mapping[str, object]]) -> str:
         )
         for row in rows
     ]
-    return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:]])
+    return "\n".join([lines[0], "-" * len(lines[0]), *lines[1:], UNITS])
 
 
-def reasons(flow: str, found: Sequence[Detail]) -> str:
-    """Why records of a flow are held, excluded, rejected or waiting, with a few of them each; '' when none is."""
-    lines = []
+def of_unit(n: int, unit: str) -> str:
+    """A count with its unit, such as ``1 record``; ``unit`` is the singular of a word with a regular plural."""
+    return f"{n} {unit}{'' if n == 1 else 's'}"
+
+
+def summary(found: Sequence[Broken]) -> str:
+    """``5 records held (by 7 violations of 3 rules)`` and so on, in one line; '' when no record breaks a rule."""
+    return ", ".join(
+        f"{of_unit(one.records, 'record')} {one.outcome} "
+        f"(by {of_unit(one.violations, 'violation')} of {of_unit(one.rules, 'rule')})"
+        for one in found
+    )
+
+
+def reasons(flow: str, found: Sequence[Detail], rules: Sequence[Broken] = ()) -> str:
+    """Why records of a flow are held, excluded, rejected or waiting, with a few of them each; '' when none is.
+
+    ``rules`` sums up what breaks rules.
+    """
+    lines = [f"  {text}"] if found and (text := summary(rules)) else []
     for detail in found:
-        lines.append(f"  {detail.outcome} {detail.n}: {detail.rule}")
+        lines.append(f"  {detail.outcome} {of_unit(detail.n, 'record')}: {detail.rule}")
         lines += [f"      {record}" for record in detail.records]
         if detail.n > len(detail.records):
-            lines.append(f"      ... and {detail.n - len(detail.records)} more")
+            lines.append(f"      ... and {of_unit(detail.n - len(detail.records), 'more record')}")
         if detail.remedy:
             lines.append(f"      What to do: {detail.remedy}")
     return f"{flow}\n" + "\n".join(lines) if lines else ""
 
 
-def render(reports: Sequence[Mapping[str, object]], why: Mapping[str, Sequence[Detail]]) -> str:
+def render(
+    reports: Sequence[Mapping[str, object]],
+    why: Mapping[str, Sequence[Detail]],
+    rules: Mapping[str, Sequence[Broken]],
+) -> str:
     """The table of flows, then the reasons of every flow that has any."""
     parts = [DRY_RUN] if any(report.get("dry_run") for report in reports) else []
     parts.append(table(reports))
-    parts += [text for flow, found in why.items() if (text := reasons(flow, found))]
+    parts += [text for flow, found in why.items() if (text := reasons(flow, found, rules.get(flow, ())))]
     return "\n\n".join(parts)
 
 

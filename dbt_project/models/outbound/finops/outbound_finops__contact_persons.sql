@@ -38,7 +38,9 @@ passed as (
 -- excluded, not held: a contact person that was delivered earlier is made inactive
 excluded as (
 
-    select contacts.source_key
+    select
+        contacts.source_key,
+        contacts.record
     from contacts
     inner join violations on violations.source_key = contacts.source_key
     where violations.is_excluded and not violations.is_held
@@ -52,6 +54,7 @@ bodies as materialized (
         passed.source_key,
         passed.pair,
         passed.account_id,
+        passed.record,
         passed.contact_number,
         passed.is_number_assigned,
         passed.company,
@@ -89,7 +92,7 @@ envelopes as (
 
     select
         pair as source_key,
-        case when is_number_assigned then source_key else contact_number end as record,
+        record,
         coalesce(company, '') as company,
         jsonb_build_object(
             'dataAreaId', company,
@@ -114,7 +117,7 @@ envelopes as (
     union all
     select
         source_key,
-        source_key as record,
+        record,
         '' as company,
         '{}'::jsonb as target_key,
         '{}'::jsonb as body,

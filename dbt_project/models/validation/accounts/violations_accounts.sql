@@ -161,7 +161,6 @@ quarantined as (
 
 )
 
--- nobody knows an assigned number yet, so such a record goes by its id
 {{ violations(
     'accounts',
     [
@@ -169,5 +168,5 @@ quarantined as (
         'bad_values', 'similar_customers', 'quarantined',
     ],
     records='accounts',
-    record='case when not records.is_number_assigned then records.account_number end'
+    record='records.record'
 ) }}

@@ -9,7 +9,7 @@ excluded_accounts as (
 
     select
         source_key,
-        case when is_number_assigned or account_number is null then source_key else account_number end as record
+        record
     from {{ ref('canonical_accounts') }}
     where lifecycle_status in ('inactive', 'filtered', 'deleted')
 

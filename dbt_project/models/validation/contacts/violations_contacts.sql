@@ -126,7 +126,6 @@ quarantined as (
 
 )
 
--- nobody knows an assigned number yet, so such a record goes by its id
 {{ violations(
     'contacts',
     [
@@ -134,5 +133,5 @@ quarantined as (
         'bad_values', ref('broken_contact_persons'), ref('broken_contact_customers'), 'quarantined',
     ],
     records='contacts',
-    record='case when not records.is_number_assigned then records.contact_number end'
+    record='records.record'
 ) }}

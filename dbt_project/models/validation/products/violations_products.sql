@@ -150,5 +150,5 @@ quarantined as (
     'products',
     ['by_lifecycle_status', 'by_price', 'by_product', 'by_structure', 'bad_values', 'quarantined'],
     records='products',
-    record='records.product_number'
+    record='records.record'
 ) }}

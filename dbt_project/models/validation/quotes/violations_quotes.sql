@@ -123,5 +123,5 @@ quarantined as (
         ref('broken_quote_lines'), ref('broken_quotations'), 'quarantined',
     ],
     records='quotes',
-    record='records.quote_number'
+    record='records.record'
 ) }}
