@@ -1,12 +1,9 @@
-"""Outcomes of plan rows, staged in a temporary table so that each table takes its part from there in one statement."""
+"""Outcomes of plan rows; the tables that take their part of them are written by one statement."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-
-from psycopg2.extensions import cursor as Cursor
-from psycopg2.extras import execute_values
+from dataclasses import dataclass, fields
 
 
 @dataclass(frozen=True)
@@ -32,26 +29,18 @@ class Outcome:
     closes: bool = True
 
 
-def stage(cursor: Cursor, outcomes: Sequence[Outcome]) -> None:
-    """Put outcomes into ``pg_temp.row_outcome``, which is empty again at the end of the transaction."""
-    cursor.execute(
-        """
-        create temp table if not exists row_outcome (
-            seq bigint, state text, outcome text, kind text, status int, code text, sentence text,
-            request_id text, target_id uuid, adopted boolean, answer jsonb, sent boolean, closes boolean
-        ) on commit delete rows
-        """
+OUTCOMES = """
+    select * from unnest(
+        %(seq)s::bigint[], %(state)s::text[], %(outcome)s::text[], %(kind)s::text[], %(status)s::int[], %(code)s::text[],
+        %(sentence)s::text[], %(request_id)s::text[], %(target_id)s::uuid[], %(adopted)s::boolean[], %(answer)s::jsonb[],
+        %(sent)s::boolean[], %(closes)s::boolean[]
+    ) as outcome (
+        seq, state, outcome, kind, status, code, sentence, request_id, target_id, adopted, answer, sent, closes
     )
-    execute_values(
-        cursor,
-        "insert into pg_temp.row_outcome values %s",
-        [
-            (
-                o.seq, o.state, o.outcome, o.kind, o.status, o.code, o.sentence, o.request_id,
-                o.target_id, o.adopted, o.answer, o.sent, o.closes,
-            )
-            for o in outcomes
-        ],
-        template="(%s, %s, %s, %s, %s, %s, %s, %s, %s::uuid, %s, %s::jsonb, %s, %s)",
-        page_size=1000,
-    )  # fmt: skip
+"""
+"""The rows of ``columns`` as a query: one row per outcome, named as the fields of ``Outcome``."""
+
+
+def columns(outcomes: Sequence[Outcome]) -> dict[str, list[object]]:
+    """The fields of outcomes as arrays for ``OUTCOMES``: a batch is parsed once, not row by row."""
+    return {field.name: [getattr(o, field.name) for o in outcomes] for field in fields(Outcome)}
