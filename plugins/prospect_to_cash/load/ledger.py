@@ -63,10 +63,11 @@ class Sent:
     forgets_answer: bool = False
     execution_id: str | None = None
 
-    def doubt(self) -> str:
-        """The request as JSON text, as the ledger keeps it."""
+    def as_json(self) -> str:
+        """The plan row and the request as the ledger keeps it, as JSON text."""
         execution = "" if self.execution_id is None else f', "execution_id": {json.dumps(self.execution_id)}'
-        return f'{{"kind": "{self.kind}", "target": {self.target}, "body": {self.body}{execution}}}'
+        doubt = f'{{"kind": "{self.kind}", "target": {self.target}, "body": {self.body}{execution}}}'
+        return f'{{"seq": {self.seq}, "doubt": {doubt}}}'
 
 
 @dataclass(frozen=True)
@@ -100,17 +101,22 @@ def mark(connection: Connection, lease: Lease, entity: str, run_id: int, request
         )
         cursor.execute(
             """
+            with lease as materialized (
+                select epoch from sync.lease where scope = %(scope)s and epoch = %(epoch)s and not released
+            )
             insert into sync.ledger (
                 env_id, write, source_key, document, doubt, over_at, build, attempts, epoch
             )
             select
-                plan.env_id, plan.write, plan.source_key, plan.document, sent.doubt::jsonb,
-                case when sent.is_import then 'infinity' else clock_timestamp() + make_interval(secs => %(lasts)s) end,
+                plan.env_id, plan.write, plan.source_key, plan.document, sent.doubt,
+                case
+                    when sent.doubt ? 'execution_id' then 'infinity'
+                    else clock_timestamp() + make_interval(secs => %(lasts)s)
+                end,
                 plan.build, 1, lease.epoch
-            from unnest(%(seqs)s::bigint[], %(doubts)s::text[], %(imports)s::boolean[]) as sent (seq, doubt, is_import)
+            from jsonb_to_recordset(%(requests)s) as sent (seq bigint, doubt jsonb)
             inner join sync.plan as plan on plan.run_id = %(run)s and plan.seq = sent.seq
-            inner join sync.lease as lease
-                on lease.scope = %(scope)s and lease.epoch = %(epoch)s and not lease.released
+            cross join lease
             on conflict (env_id, write, source_key) do update
             set doubt = excluded.doubt, over_at = greatest(ledger.over_at, excluded.over_at), answered = false,
                 settled_hash = null, document = excluded.document, build = excluded.build,
@@ -122,9 +128,7 @@ def mark(connection: Connection, lease: Lease, entity: str, run_id: int, request
                 "epoch": lease.epoch,
                 "lasts": lease.terms.deadline + horizon_seconds(),
                 "run": run_id,
-                "seqs": [r.seq for r in requests],
-                "doubts": [r.doubt() for r in requests],
-                "imports": [r.execution_id is not None for r in requests],
+                "requests": "[" + ", ".join(r.as_json() for r in requests) + "]",
             },
         )
         if cursor.rowcount != len(requests):
@@ -295,7 +299,7 @@ def record(
             cursor.execute(
                 _RECORD,
                 {
-                    **row_outcomes.columns(outcomes),
+                    "outcomes": row_outcomes.as_json(outcomes),
                     "run": run_id,
                     "entity": entity,
                     "scope": lease.scope,
@@ -426,46 +430,43 @@ insert into pg_temp.taken select source_key from taken
 
 
 # What was sent is believed; an entry that the body no longer has is dropped. A doubt stays while an earlier try of the
-# request may still be executed (closes is false). Of a record that was just created, nothing was believed before: what is
-# known of it follows from the body alone.
-_SENT = "case when done.sent then ledger.doubt -> 'body' else '{}' end"
-_CREATED = "done.sent and ledger.doubt ->> 'kind' = 'create'"
-_BELIEVED = f"case when {_CREATED} then '{{}}' else ledger.belief end"
-_LEDGER = f"""
+# request may still be executed (closes is false). Of a record that was just created as a whole (is_whole), nothing was
+# believed before: what is known of it follows from the body alone.
+_LEDGER = """
     update sync.ledger as ledger
     set
-        present = case
-            when done.sent then ledger.doubt ->> 'kind' <> 'remove' and done.kind <> 'missing' else ledger.present
-        end,
+        present = case when done.sent then done.requested <> 'remove' and done.kind <> 'missing' else ledger.present end,
         belief = case
-            when done.sent and (ledger.doubt ->> 'kind' = 'remove' or done.kind = 'missing') then '{{}}'
+            when done.sent and (done.requested = 'remove' or done.kind = 'missing') then '{}'
             when done.state <> 'accepted' or done.operation = 'remove' then ledger.belief
             when done.operation = 'deactivate' and not done.sent then ledger.belief
-            when done.operation = 'deactivate'
-                then ledger.belief || sync.pick(done.flat, ledger.doubt -> 'body')
-            when {_CREATED} and ledger.doubt -> 'body' @> jsonb_strip_nulls(done.flat) then done.flat
-            else sync.known_after(done.body, {_SENT}, {_BELIEVED})
+            when done.operation = 'deactivate' then ledger.belief || sync.pick(done.flat, done.sent_body)
+            when done.is_whole then done.flat
+            else sync.known_after(
+                done.body, done.sent_body, case when done.is_create then '{}' else ledger.belief end
+            )
         end,
         left_empty = case
-            when done.sent and (ledger.doubt ->> 'kind' = 'remove' or done.kind = 'missing') then '{{}}'
+            when done.sent and (done.requested = 'remove' or done.kind = 'missing') then '{}'
             when done.state <> 'accepted' or done.operation <> 'upsert' then ledger.left_empty
-            when {_CREATED} and ledger.doubt -> 'body' @> jsonb_strip_nulls(done.flat) then array(
+            when done.is_whole then array(
                 select field.key from jsonb_object_keys(done.flat) as field (key)
-                where not ledger.doubt -> 'body' ? field.key and not starts_with(field.key, 'ref:')
-                order by field.key
+                where not done.sent_body ? field.key and not starts_with(field.key, 'ref:')
             )
-            else sync.left_empty(done.body, {_SENT}, {_BELIEVED}, ledger.left_empty)
+            else sync.left_empty(
+                done.body, done.sent_body, case when done.is_create then '{}' else ledger.belief end, ledger.left_empty
+            )
         end,
         guarded = case
             when done.state = 'accepted' and done.sent and done.flat <> done.body
-                then ledger.guarded || sync.pick(ledger.doubt -> 'body', sync.guards(done.body))
+                then ledger.guarded || sync.pick(done.sent_body, sync.guards(done.body))
             else ledger.guarded
         end,
         doubt = case when done.closes then null else ledger.doubt end,
         over_at = case when done.closes then null else ledger.over_at end,
         answered = done.state = 'accepted' and not done.closes,
         settled_hash = case
-            when done.state = 'accepted' and done.closes and ledger.stray_until is null and ledger.recheck = '{{}}'
+            when done.state = 'accepted' and done.closes and ledger.stray_until is null and ledger.recheck = '{}'
                 then done.body_hash
         end,
         build = greatest(ledger.build, done.build),
@@ -498,12 +499,24 @@ _RECORD = f"""
 set local synchronous_commit = off;
 with outcome as materialized ({row_outcomes.OUTCOMES}),
 
-done as materialized (
+outcome_of_plan as (
     select
         outcome.*, plan.env_id, plan.write, plan.source_key, plan.operation, plan.body, plan.body_hash, plan.build,
-        {plan_rows.FLAT} as flat
+        {plan_rows.FLAT} as flat,
+        case when outcome.sent then known.doubt ->> 'kind' end as requested,
+        case when outcome.sent then known.doubt -> 'body' else '{{}}' end as sent_body
     from outcome
     inner join sync.plan as plan on plan.run_id = %(run)s and plan.seq = outcome.seq
+    left join sync.ledger as known
+        on known.env_id = plan.env_id and known.write = plan.write and known.source_key = plan.source_key
+    offset 0  -- each column is computed once, however often it is named below
+),
+
+done as materialized (
+    select
+        *, coalesce(requested = 'create', false) as is_create,
+        coalesce(requested = 'create' and sent_body @> jsonb_strip_nulls(flat), false) as is_whole
+    from outcome_of_plan
 ),
 
 in_ledger as ({_LEDGER}),

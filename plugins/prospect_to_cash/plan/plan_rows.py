@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
-from psycopg2.extras import execute_values
+from psycopg2.extras import execute_values, register_default_jsonb
 
 from prospect_to_cash.database.rows import one
 from prospect_to_cash.flow_card import Document, Write
@@ -229,6 +230,10 @@ order by plan.seq
 )
 
 
+def _decoded(text: str) -> Any:
+    return {} if text == "{}" else json.loads(text)  # most of them are empty
+
+
 def next_rows(
     connection: Connection,
     run_id: int,
@@ -246,6 +251,7 @@ def next_rows(
     ``removals``, or only others, if it is given.
     """
     with connection, connection.cursor() as cursor:
+        register_default_jsonb(cursor, loads=_decoded)
         cursor.execute(
             _ROWS,
             {

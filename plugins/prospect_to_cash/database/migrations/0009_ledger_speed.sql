@@ -51,7 +51,6 @@ begin
         select field.key from jsonb_each(flat) as field
         where jsonb_typeof(field.value) = 'null' and not starts_with(field.key, 'ref:')
             and not coalesce(sent ? field.key, false) and (not belief ? field.key or field.key = any(before))
-        order by field.key
     );
 end $$;
 
@@ -62,6 +61,10 @@ alter function sync.refresh_statistics() set default_statistics_target = 10;
 -- updating its row in place.
 drop index sync.ledger_unsure;
 
--- Room for the outcome beside the mark, and for the answer beside the key: no index entry is written for them.
+-- Room for the outcome beside the mark, for the answer beside the key, for the result beside what was planned: rows are
+-- updated in place and no index entry is written. Therefore no index of these tables names a column that a result changes.
+drop index sync.plan_next;
+create index plan_next on sync.plan (run_id, write, seq);
 alter table sync.ledger set (fillfactor = 50);
-alter table sync.identity set (fillfactor = 60);
+alter table sync.identity set (fillfactor = 45);
+alter table sync.plan set (fillfactor = 50);
