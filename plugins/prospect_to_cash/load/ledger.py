@@ -22,7 +22,8 @@ from prospect_to_cash.database.rows import one
 from prospect_to_cash.errors import Misconfigured
 from prospect_to_cash.flow_card import Write
 from prospect_to_cash.load.lease import Lease, LeaseLost
-from prospect_to_cash.plan import identities, plan_rows, row_outcomes
+from prospect_to_cash.load.ledger_statements import RECORD
+from prospect_to_cash.plan import identities, row_outcomes
 from prospect_to_cash.plan.row_outcomes import Outcome
 
 
@@ -297,7 +298,7 @@ def record(
             if any(not outcome.kind for outcome in outcomes):
                 _add_settled(cursor, run_id, [outcome.seq for outcome in outcomes if not outcome.kind])
             cursor.execute(
-                _RECORD,
+                RECORD,
                 {
                     "outcomes": row_outcomes.as_json(outcomes),
                     "run": run_id,
@@ -369,166 +370,3 @@ def note_strays(connection: Connection, lease: Lease, run_id: int, seqs: Sequenc
                 "seqs": list(seqs),
             },
         )
-
-
-def apply_findings(cursor: Cursor, env_id: str, write: str) -> None:
-    """Take the verdicts of a reconcile (``pg_temp.verdict``) into the rows that nothing has touched since they were judged.
-
-    A wrong belief is corrected, drift is noted, and what the next run has to read before it sends anything becomes unsure.
-    Verdicts that came too late are deleted.
-    """
-    cursor.execute(_APPLY, {"env": env_id, "write": write})
-    cursor.execute(
-        """
-        delete from pg_temp.verdict
-        where changes and not exists (select 1 from pg_temp.taken where taken.source_key = verdict.source_key)
-        """
-    )
-
-
-def settle(cursor: Cursor, env_id: str, write: str) -> None:
-    """Believe what a reconcile has read of records whose doubt is over (``pg_temp.settled``).
-
-    Rows that a run has touched since stay as they are.
-    """
-    cursor.execute(
-        """
-        update sync.ledger as ledger
-        set present = settled.is_there, belief = settled.belief, doubt = null, over_at = null, answered = false,
-            stray_until = null, recheck = '{}', drift = '{}', settled_hash = null,
-            changed_at = clock_timestamp()
-        from pg_temp.settled as settled
-        where ledger.env_id = %s and ledger.write = %s and ledger.source_key = settled.source_key
-            and ledger.changed_at = settled.changed_at
-        """,
-        (env_id, write),
-    )
-
-
-_APPLY = """
-drop table if exists pg_temp.taken;
-create temp table taken (source_key text);
-with taken as (
-    update sync.ledger as ledger
-    set
-        present = coalesce(verdict.is_there, ledger.present),
-        belief = case
-            when verdict.is_there is false then '{}' else ledger.belief || coalesce(verdict.corrections, '{}')
-        end,
-        drift = verdict.drift,
-        recheck = array(select distinct unnest(ledger.recheck || verdict.recheck) order by 1),
-        settled_hash = case when not verdict.unsettles then ledger.settled_hash end,
-        changed_at = clock_timestamp()
-    from pg_temp.verdict as verdict
-    where verdict.changes and ledger.env_id = %(env)s and ledger.write = %(write)s
-        and ledger.source_key = verdict.source_key and ledger.changed_at = verdict.changed_at
-        and ledger.doubt is null and ledger.stray_until is null
-    returning ledger.source_key
-)
-insert into pg_temp.taken select source_key from taken
-"""
-
-
-# What was sent is believed; an entry that the body no longer has is dropped. A doubt stays while an earlier try of the
-# request may still be executed (closes is false). Of a record that was just created as a whole (is_whole), nothing was
-# believed before: what is known of it follows from the body alone.
-_LEDGER = """
-    update sync.ledger as ledger
-    set
-        present = case when done.sent then done.requested <> 'remove' and done.kind <> 'missing' else ledger.present end,
-        belief = case
-            when done.sent and (done.requested = 'remove' or done.kind = 'missing') then '{}'
-            when done.state <> 'accepted' or done.operation = 'remove' then ledger.belief
-            when done.operation = 'deactivate' and not done.sent then ledger.belief
-            when done.operation = 'deactivate' then ledger.belief || sync.pick(done.flat, done.sent_body)
-            when done.is_whole then done.flat
-            else sync.known_after(
-                done.body, done.sent_body, case when done.is_create then '{}' else ledger.belief end
-            )
-        end,
-        left_empty = case
-            when done.sent and (done.requested = 'remove' or done.kind = 'missing') then '{}'
-            when done.state <> 'accepted' or done.operation <> 'upsert' then ledger.left_empty
-            when done.is_whole then array(
-                select field.key from jsonb_object_keys(done.flat) as field (key)
-                where not done.sent_body ? field.key and not starts_with(field.key, 'ref:')
-            )
-            else sync.left_empty(
-                done.body, done.sent_body, case when done.is_create then '{}' else ledger.belief end, ledger.left_empty
-            )
-        end,
-        guarded = case
-            when done.state = 'accepted' and done.sent and done.flat <> done.body
-                then ledger.guarded || sync.pick(done.sent_body, sync.guards(done.body))
-            else ledger.guarded
-        end,
-        doubt = case when done.closes then null else ledger.doubt end,
-        over_at = case when done.closes then null else ledger.over_at end,
-        answered = done.state = 'accepted' and not done.closes,
-        settled_hash = case
-            when done.state = 'accepted' and done.closes and ledger.stray_until is null and ledger.recheck = '{}'
-                then done.body_hash
-        end,
-        build = greatest(ledger.build, done.build),
-        accepted_run = case
-            when done.state = 'accepted' then greatest(ledger.accepted_run, %(run)s) else ledger.accepted_run
-        end,
-        accepted_at = case
-            when done.state = 'accepted' and done.sent then clock_timestamp() else ledger.accepted_at
-        end,
-        rejected_hash = case when done.state = 'rejected' then done.body_hash end,
-        rejected_mapping = case when done.state = 'rejected' then %(mapping)s end,
-        code = nullif(done.code, ''),
-        sentence = nullif(done.sentence, ''),
-        attempts = case when done.state = 'accepted' then 0 else ledger.attempts end,
-        next_try = case
-            when done.state = 'rejected' then clock_timestamp() + make_interval(
-                secs => least(%(backoff)s * power(2, least(ledger.attempts - 1, 20)), 86400)
-            )
-        end,
-        request_id = case when done.kind = '' then ledger.request_id else nullif(done.request_id, '') end,
-        epoch = lease.epoch,
-        changed_at = clock_timestamp()
-    from done
-    inner join sync.lease as lease on lease.scope = %(scope)s and lease.epoch = %(epoch)s and not lease.released
-    where ledger.env_id = done.env_id and ledger.write = done.write and ledger.source_key = done.source_key
-        and ledger.epoch <= lease.epoch
-    returning 1
-"""
-_RECORD = f"""
-set local synchronous_commit = off;
-with outcome as materialized ({row_outcomes.OUTCOMES}),
-
-outcome_of_plan as (
-    select
-        outcome.*, plan.env_id, plan.write, plan.source_key, plan.operation, plan.body, plan.body_hash, plan.build,
-        {plan_rows.FLAT} as flat,
-        case when outcome.sent then known.doubt ->> 'kind' end as requested,
-        case when outcome.sent then known.doubt -> 'body' else '{{}}' end as sent_body
-    from outcome
-    inner join sync.plan as plan on plan.run_id = %(run)s and plan.seq = outcome.seq
-    left join sync.ledger as known
-        on known.env_id = plan.env_id and known.write = plan.write and known.source_key = plan.source_key
-    offset 0  -- each column is computed once, however often it is named below
-),
-
-done as materialized (
-    select
-        *, coalesce(requested = 'create', false) as is_create,
-        coalesce(requested = 'create' and sent_body @> jsonb_strip_nulls(flat), false) as is_whole
-    from outcome_of_plan
-),
-
-in_ledger as ({_LEDGER}),
-
-in_identity as ({identities.RECORD}),
-
-in_plan as ({plan_rows.RECORD}),
-
-in_attempt as (
-    insert into sync.attempt (run_id, seq, kind, status, code, sentence, request_id)
-    select %(run)s, seq, kind, status, code, sentence, request_id from done where kind <> ''
-)
-
-select count(*) from in_ledger
-"""

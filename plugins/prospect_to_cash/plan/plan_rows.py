@@ -217,7 +217,8 @@ select
         else coalesce(to_char(greatest(known.over_at, known.stray_until) at time zone 'UTC', 'HH24:MI "UTC"'), '')
     end,
     coalesce(known.recheck, '{}'),
-    case when plan.flat = plan.body then '{}' else sync.guards(plan.body) end, coalesce(known.guarded, '{}'), coalesce(known.belief, '{}')
+    case when plan.flat = plan.body then '{}' else sync.guards(plan.body) end,
+    coalesce(known.guarded, '{}'), coalesce(known.belief, '{}')
 from plan
 inner join sync.run as run on run.run_id = plan.run_id
 left join sync.ledger as known
