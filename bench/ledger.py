@@ -6,10 +6,13 @@ python -m bench ledger --rows 100000
 import argparse
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
+import psutil
 import psycopg2
+from psycopg2.extensions import connection as Connection
 
 from bench import results
 from bench.world import own_home
@@ -112,18 +115,29 @@ def _measure(url: str, paths: Paths, rows: int) -> list[results.Figure]:
         params = Params(release_safety_limit=True)
         with connect(url, None, "bench plan") as store:
             run = runs.open_run(store, card.name, what, "manual", params)
-            began = time.monotonic()
-            frozen_plan.freeze(store, PlanContext(run, card, ENVIRONMENTS, "m1", params))
-            figures.append(results.Figure(f"{what}: plan", rows, time.monotonic() - began))
+            context = PlanContext(run, card, ENVIRONMENTS, "m1", params)
+            figures.append(_timed(store, f"{what}: plan", rows, partial(frozen_plan.freeze, store, context)))
         assignment = Assignment(run, write, ENVIRONMENTS["finops"], tuple(ENVIRONMENTS.values()), "m1")
         with connect(url, None, "bench load") as store, _client() as client:
             lease = Lease(store, assignment.scope, what, Terms(deadline=60, settle=0))
             lease.acquire(5)
-            began = time.monotonic()
-            deliver(store, client, assignment, lease)
-            figures.append(results.Figure(f"{what}: load", rows, time.monotonic() - began))
+            work = partial(deliver, store, client, assignment, lease)
+            figures.append(_timed(store, f"{what}: load", rows, work))
             lease.release()
     return figures
+
+
+def _timed(store: Connection, what: str, rows: int, work: Callable[[], object]) -> results.Figure:
+    """Runs ``work``; the processor time is that of the session's server process and of this one."""
+    server = psutil.Process(store.info.backend_pid)
+
+    def used() -> tuple[float, float, float]:
+        return time.monotonic(), sum(server.cpu_times()[:2]), time.process_time()
+
+    before = used()
+    work()
+    seconds, database, python = (now - then for now, then in zip(used(), before, strict=True))
+    return results.Figure(what, rows, seconds, {"postgres": database, "python": python})
 
 
 def _client() -> AcceptingClient:

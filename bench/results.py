@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,11 +11,12 @@ from bench.machine import machine
 
 @dataclass(frozen=True)
 class Figure:
-    """A number of rows and the seconds they took."""
+    """A number of rows and the seconds they took; ``cpu``: processor seconds by the name of who used them."""
 
     what: str
     rows: int
     seconds: float
+    cpu: Mapping[str, float] = field(default_factory=dict)
 
     def values(self) -> dict[str, object]:
         return {
@@ -23,6 +24,7 @@ class Figure:
             "rows": self.rows,
             "seconds": round(self.seconds, 3),
             "rows_per_second": round(self.rows / self.seconds),
+            **{f"{who}_cpu_seconds": round(used, 2) for who, used in self.cpu.items()},
         }
 
     def line(self) -> dict[str, str]:
@@ -31,6 +33,7 @@ class Figure:
             "rows": f"{self.rows:,}",
             "s": f"{self.seconds:.2f}",
             "rows/s": f"{self.rows / self.seconds:,.0f}",
+            **{f"{who} ms/1000": f"{used / self.rows * 1e6:.0f}" for who, used in self.cpu.items()},
         }
 
 

@@ -15,6 +15,15 @@ def test_names_are_aligned_left_and_numbers_right(capsys):
     ]
 
 
+def test_processor_time_is_shown_per_thousand_rows():
+    figure = Figure("load", 2_000, 1, {"postgres": 0.5, "python": 0.1})
+
+    assert figure.line() == {
+        "what": "load", "rows": "2,000", "s": "1.00", "rows/s": "2,000", "postgres ms/1000": "250", "python ms/1000": "50",
+    }  # fmt: skip
+    assert figure.values()["postgres_cpu_seconds"] == 0.5
+
+
 def test_without_figures_nothing_is_printed(capsys):
     results.show([])
 

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from prospect_to_cash.load.references import body_text, new_id, resolve_key, wanted
+from prospect_to_cash.load.references import body_text, key_text, new_id, resolve_key, wanted
 from prospect_to_cash.plan.identities import Reference
 
 BODY = '{"amount": 10.50, "note": "@{products:X}", "productid@odata.bind": "/products(@{products:[\\"usmf\\", \\"A}1\\"]})"}'
@@ -69,10 +69,17 @@ def test_what_the_target_answered_about_the_record_itself_is_its_key_whatever_re
 
 
 def test_numbers_in_a_key_stay_numbers():
-    key = resolve_key('{"QuotationNumber": "Q-1", "LineNumber": 3}', {})
+    text = '{"QuotationNumber": "Q-1", "LineNumber": 3}'
+    key = resolve_key(text, {})
 
     assert key == {"QuotationNumber": "Q-1", "LineNumber": 3}
-    assert json.loads(body_text('{"Price": 1.0}', {}, True, key))["LineNumber"] == 3
+    assert json.loads(body_text('{"Price": 1.0}', {}, True, key_text(text, key)))["LineNumber"] == 3
+
+
+def test_the_text_of_a_key_has_its_references_replaced():
+    key = resolve_key(PERSON_KEY, {PARTY: "000123", OWN_PARTY: "000777"})
+
+    assert json.loads(key_text(PERSON_KEY, key)) == key
 
 
 def test_a_create_only_property_goes_with_a_create_and_never_with_an_update():
@@ -88,7 +95,7 @@ def test_a_create_only_property_goes_with_a_create_and_never_with_an_update():
 def test_a_users_text_that_looks_like_a_reference_is_sent_as_it_is():
     changes = '{"Name": "@{products:X}"}'
 
-    assert body_text(changes, {}, True, {"Id": "1"}) == '{"Id": "1", "Name": "@{products:X}"}'
+    assert body_text(changes, {}, True, '{"Id": "1"}') == '{"Id": "1", "Name": "@{products:X}"}'
 
 
 def test_a_new_record_gets_the_same_id_for_the_same_key_whatever_the_order_of_its_parts():

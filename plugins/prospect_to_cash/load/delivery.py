@@ -148,7 +148,8 @@ class Delivery:
         """Record what is settled; returns the requests that come next."""
         steps: dict[After, list[tuple[Item, Answer]]] = {}
         for item, answer in zip(items, answers, strict=True):
-            item = replace(item, earlier=item.earlier or answer.open_try)
+            if answer.open_try and not item.earlier:
+                item = replace(item, earlier=True)
             steps.setdefault(after_answer(item.tried(self.write), answer, last), []).append((item, answer))
         self.record([item.outcome(self.write, answer) for item, answer in steps.get("settle", ())])
         again = [

@@ -34,7 +34,8 @@ class Assignment:
 
 @dataclass(frozen=True)
 class Item:
-    """One request for a plan row; ``target`` is the GUID or the key fields of the record, ``body`` JSON text.
+    """One request for a plan row; ``target`` is the GUID or the key fields of the record, ``body`` JSON text, and
+    ``target_text`` the target as JSON text.
 
     ``key`` lacks the parts that the target has yet to assign; ``own_key``: it lacks none. ``resolved`` is the row's whole
     body with its references replaced, None when it has none. ``earlier``: an earlier try of the request may have been
@@ -44,6 +45,7 @@ class Item:
 
     row: PlanRow
     target: str | Key
+    target_text: str
     body: str
     kind: Kind
     key: Key
@@ -71,7 +73,7 @@ class Item:
             seq=self.row.seq,
             source_key=self.row.source_key,
             kind=self.kind,
-            target=json.dumps(self.target, ensure_ascii=False),
+            target=self.target_text,
             body=self.body,
             target_id=self.target if isinstance(self.target, str) else None,
             forgets_answer=self.kind == "create" and not self.own_key,
@@ -155,10 +157,13 @@ class DeliveryCounts:
         self.counts[name] = self.counts.get(name, 0) + 1
 
 
+_encode = json.JSONEncoder(default=str).encode
+
+
 def kept(record: Mapping[str, object], names: Iterable[str]) -> str | None:
     """The properties of a record that its identity stores, as JSON text."""
     properties = {name: record.get(name) for name in names}
-    return json.dumps(properties, default=str) if properties else None
+    return _encode(properties) if properties else None
 
 
 def folded(key: Mapping[str, object]) -> str:

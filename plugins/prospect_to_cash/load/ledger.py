@@ -8,6 +8,7 @@ removes a doubt. Statements of a delivery join the lease on its epoch: a holder 
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,10 +18,12 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
+from prospect_to_cash.database.rows import one
 from prospect_to_cash.errors import Misconfigured
 from prospect_to_cash.flow_card import Write
 from prospect_to_cash.load.lease import Lease, LeaseLost
-from prospect_to_cash.plan import identities, plan_rows, row_outcomes
+from prospect_to_cash.load.ledger_statements import RECORD
+from prospect_to_cash.plan import identities, row_outcomes
 from prospect_to_cash.plan.row_outcomes import Outcome
 
 
@@ -61,6 +64,12 @@ class Sent:
     forgets_answer: bool = False
     execution_id: str | None = None
 
+    def as_json(self) -> str:
+        """The plan row and the request as the ledger keeps it, as JSON text."""
+        execution = "" if self.execution_id is None else f', "execution_id": {json.dumps(self.execution_id)}'
+        doubt = f'{{"kind": "{self.kind}", "target": {self.target}, "body": {self.body}{execution}}}'
+        return f'{{"seq": {self.seq}, "doubt": {doubt}}}'
+
 
 @dataclass(frozen=True)
 class Read:
@@ -91,44 +100,39 @@ def mark(connection: Connection, lease: Lease, entity: str, run_id: int, request
             [(r.source_key, r.target_id) for r in requests if r.target_id],
             [r.source_key for r in requests if r.forgets_answer],
         )
-        marked = execute_values(
-            cursor,
+        cursor.execute(
             """
+            with lease as materialized (
+                select epoch from sync.lease where scope = %(scope)s and epoch = %(epoch)s and not released
+            )
             insert into sync.ledger (
                 env_id, write, source_key, document, doubt, over_at, build, attempts, epoch
             )
             select
-                plan.env_id, plan.write, plan.source_key, plan.document,
-                jsonb_strip_nulls(jsonb_build_object('kind', sent.kind, 'target', sent.target::jsonb,
-                    'execution_id', sent.execution_id)) || jsonb_build_object('body', sent.body::jsonb),
+                plan.env_id, plan.write, plan.source_key, plan.document, sent.doubt,
                 case
-                    when sent.execution_id is null then clock_timestamp() + make_interval(secs => sent.lasts)
-                    else 'infinity'
+                    when sent.doubt ? 'execution_id' then 'infinity'
+                    else clock_timestamp() + make_interval(secs => %(lasts)s)
                 end,
                 plan.build, 1, lease.epoch
-            from (values %s) as sent (scope, epoch, lasts, run_id, seq, kind, target, body, execution_id)
-            inner join sync.plan as plan on plan.run_id = sent.run_id and plan.seq = sent.seq
-            inner join sync.lease as lease
-                on lease.scope = sent.scope and lease.epoch = sent.epoch and not lease.released
+            from jsonb_to_recordset(%(requests)s) as sent (seq bigint, doubt jsonb)
+            inner join sync.plan as plan on plan.run_id = %(run)s and plan.seq = sent.seq
+            cross join lease
             on conflict (env_id, write, source_key) do update
             set doubt = excluded.doubt, over_at = greatest(ledger.over_at, excluded.over_at), answered = false,
                 settled_hash = null, document = excluded.document, build = excluded.build,
                 attempts = ledger.attempts + 1, epoch = excluded.epoch, changed_at = clock_timestamp()
             where ledger.epoch <= excluded.epoch
-            returning 1
             """,
-            [
-                (
-                    lease.scope, lease.epoch, lease.terms.deadline + horizon_seconds(), run_id,
-                    r.seq, r.kind, r.target, r.body, r.execution_id,
-                )
-                for r in requests
-            ],
-            template="(%s, %s::bigint, %s::float8, %s::bigint, %s::bigint, %s, %s, %s, %s::text)",
-            page_size=1000,
-            fetch=True,
-        )  # fmt: skip
-        if len(marked) != len(requests):
+            {
+                "scope": lease.scope,
+                "epoch": lease.epoch,
+                "lasts": lease.terms.deadline + horizon_seconds(),
+                "run": run_id,
+                "requests": "[" + ", ".join(r.as_json() for r in requests) + "]",
+            },
+        )
+        if cursor.rowcount != len(requests):
             raise LeaseLost(f"{lease.scope} has been taken over by another run.")
 
 
@@ -282,51 +286,46 @@ def same(connection: Connection, pairs: Sequence[tuple[int, str, str]]) -> set[i
 def record(
     connection: Connection, lease: Lease, run_id: int, mapping: str, entity: str, outcomes: Sequence[Outcome]
 ) -> None:
-    """Record outcomes in ledger, identities, plan and attempts, in one transaction."""
+    """Record outcomes in ledger, identities, plan and attempts, in one transaction.
+
+    It is not waited for until it is on disk: if the server goes down at that moment, the rows are in doubt, as they were
+    before. Whatever is committed later is on disk later.
+    """
     if not outcomes:
         return
     try:
         with connection, connection.cursor() as cursor:
-            row_outcomes.stage(cursor, outcomes)
-            _record_in_ledger(cursor, lease, run_id, mapping, len(outcomes))
-            identities.record_outcomes(cursor, run_id, entity)
-            plan_rows.record_outcomes(cursor, run_id)
+            if any(not outcome.kind for outcome in outcomes):
+                _add_settled(cursor, run_id, [outcome.seq for outcome in outcomes if not outcome.kind])
             cursor.execute(
-                """
-                insert into sync.attempt (run_id, seq, kind, status, code, sentence, request_id)
-                select %s, seq, kind, status, code, sentence, request_id from pg_temp.row_outcome where kind <> ''
-                """,
-                (run_id,),
+                RECORD,
+                {
+                    "outcomes": row_outcomes.as_json(outcomes),
+                    "run": run_id,
+                    "entity": entity,
+                    "scope": lease.scope,
+                    "epoch": lease.epoch,
+                    "mapping": mapping,
+                    "backoff": backoff_seconds(),
+                },
             )
+            if one(cursor)[0] != len(outcomes):
+                raise LeaseLost(f"{lease.scope} has been taken over by another run.")
     except LeaseLost:
         note_strays(connection, lease, run_id, [outcome.seq for outcome in outcomes if outcome.sent])
         raise
 
 
-def _record_in_ledger(cursor: Cursor, lease: Lease, run_id: int, mapping: str, rows: int) -> None:
+def _add_settled(cursor: Cursor, run_id: int, seqs: Sequence[int]) -> None:
+    """Rows for records of which nothing had to be sent; those that have one keep it."""
     cursor.execute(
         """
         insert into sync.ledger (env_id, write, source_key, document, epoch)
-        select plan.env_id, plan.write, plan.source_key, plan.document, 0
-        from pg_temp.row_outcome as done
-        inner join sync.plan as plan on plan.run_id = %s and plan.seq = done.seq
-        where done.kind = ''
+        select env_id, write, source_key, document, 0 from sync.plan where run_id = %s and seq = any(%s)
         on conflict do nothing
         """,
-        (run_id,),
+        (run_id, list(seqs)),
     )
-    cursor.execute(
-        _RECORD,
-        {
-            "run": run_id,
-            "scope": lease.scope,
-            "epoch": lease.epoch,
-            "mapping": mapping,
-            "backoff": backoff_seconds(),
-        },
-    )
-    if cursor.rowcount != rows:
-        raise LeaseLost(f"{lease.scope} has been taken over by another run.")
 
 
 def note_strays(connection: Connection, lease: Lease, run_id: int, seqs: Sequence[int]) -> None:
@@ -371,132 +370,3 @@ def note_strays(connection: Connection, lease: Lease, run_id: int, seqs: Sequenc
                 "seqs": list(seqs),
             },
         )
-
-
-def apply_findings(cursor: Cursor, env_id: str, write: str) -> None:
-    """Take the verdicts of a reconcile (``pg_temp.verdict``) into the rows that nothing has touched since they were judged.
-
-    A wrong belief is corrected, drift is noted, and what the next run has to read before it sends anything becomes unsure.
-    Verdicts that came too late are deleted.
-    """
-    cursor.execute(_APPLY, {"env": env_id, "write": write})
-    cursor.execute(
-        """
-        delete from pg_temp.verdict
-        where changes and not exists (select 1 from pg_temp.taken where taken.source_key = verdict.source_key)
-        """
-    )
-
-
-def settle(cursor: Cursor, env_id: str, write: str) -> None:
-    """Believe what a reconcile has read of records whose doubt is over (``pg_temp.settled``).
-
-    Rows that a run has touched since stay as they are.
-    """
-    cursor.execute(
-        """
-        update sync.ledger as ledger
-        set present = settled.is_there, belief = settled.belief, doubt = null, over_at = null, answered = false,
-            stray_until = null, recheck = '{}', drift = '{}', settled_hash = null,
-            changed_at = clock_timestamp()
-        from pg_temp.settled as settled
-        where ledger.env_id = %s and ledger.write = %s and ledger.source_key = settled.source_key
-            and ledger.changed_at = settled.changed_at
-        """,
-        (env_id, write),
-    )
-
-
-_APPLY = """
-drop table if exists pg_temp.taken;
-create temp table taken (source_key text);
-with taken as (
-    update sync.ledger as ledger
-    set
-        present = coalesce(verdict.is_there, ledger.present),
-        belief = case
-            when verdict.is_there is false then '{}' else ledger.belief || coalesce(verdict.corrections, '{}')
-        end,
-        drift = verdict.drift,
-        recheck = array(select distinct unnest(ledger.recheck || verdict.recheck) order by 1),
-        settled_hash = case when not verdict.unsettles then ledger.settled_hash end,
-        changed_at = clock_timestamp()
-    from pg_temp.verdict as verdict
-    where verdict.changes and ledger.env_id = %(env)s and ledger.write = %(write)s
-        and ledger.source_key = verdict.source_key and ledger.changed_at = verdict.changed_at
-        and ledger.doubt is null and ledger.stray_until is null
-    returning ledger.source_key
-)
-insert into pg_temp.taken select source_key from taken
-"""
-
-
-# What was sent is believed; an entry that the body no longer has is dropped. A doubt stays while an earlier try of the
-# request may still be executed (closes is false).
-_SENT = "case when done.sent then ledger.doubt -> 'body' else '{}' end"
-_BELIEVED = "case when ledger.doubt ->> 'kind' = 'create' and done.sent then '{}' else ledger.belief end"
-_RECORD = (
-    """
-update sync.ledger as ledger
-set
-    present = case
-        when done.sent then ledger.doubt ->> 'kind' <> 'remove' and done.kind <> 'missing' else ledger.present
-    end,
-    belief = case
-        when done.sent and (ledger.doubt ->> 'kind' = 'remove' or done.kind = 'missing') then '{}'
-        when done.state <> 'accepted' or plan.operation = 'remove' then ledger.belief
-        when plan.operation = 'deactivate' and not done.sent then ledger.belief
-        when plan.operation = 'deactivate'
-            then ledger.belief || sync.pick(sync.flatten(plan.body), ledger.doubt -> 'body')
-        else sync.known_after(plan.body, """
-    + _SENT
-    + """, """
-    + _BELIEVED
-    + """)
-    end,
-    left_empty = case
-        when done.sent and (ledger.doubt ->> 'kind' = 'remove' or done.kind = 'missing') then '{}'
-        when done.state <> 'accepted' or plan.operation <> 'upsert' then ledger.left_empty
-        else sync.left_empty(plan.body, """
-    + _SENT
-    + """, """
-    + _BELIEVED
-    + """, ledger.left_empty)
-    end,
-    guarded = case
-        when done.state = 'accepted' and done.sent
-            then ledger.guarded || sync.pick(ledger.doubt -> 'body', sync.guards(plan.body))
-        else ledger.guarded
-    end,
-    doubt = case when done.closes then null else ledger.doubt end,
-    over_at = case when done.closes then null else ledger.over_at end,
-    answered = done.state = 'accepted' and not done.closes,
-    settled_hash = case
-        when done.state = 'accepted' and done.closes and ledger.stray_until is null and ledger.recheck = '{}'
-            then plan.body_hash
-    end,
-    build = greatest(ledger.build, plan.build),
-    accepted_run = case
-        when done.state = 'accepted' then greatest(ledger.accepted_run, plan.run_id) else ledger.accepted_run
-    end,
-    accepted_at = case when done.state = 'accepted' and done.sent then clock_timestamp() else ledger.accepted_at end,
-    rejected_hash = case when done.state = 'rejected' then plan.body_hash end,
-    rejected_mapping = case when done.state = 'rejected' then %(mapping)s end,
-    code = nullif(done.code, ''),
-    sentence = nullif(done.sentence, ''),
-    attempts = case when done.state = 'accepted' then 0 else ledger.attempts end,
-    next_try = case
-        when done.state = 'rejected' then clock_timestamp() + make_interval(
-            secs => least(%(backoff)s * power(2, least(ledger.attempts - 1, 20)), 86400)
-        )
-    end,
-    request_id = case when done.kind = '' then ledger.request_id else nullif(done.request_id, '') end,
-    epoch = lease.epoch,
-    changed_at = clock_timestamp()
-from pg_temp.row_outcome as done
-inner join sync.plan as plan on plan.run_id = %(run)s and plan.seq = done.seq
-inner join sync.lease as lease on lease.scope = %(scope)s and lease.epoch = %(epoch)s and not lease.released
-where ledger.env_id = plan.env_id and ledger.write = plan.write and ledger.source_key = plan.source_key
-    and ledger.epoch <= lease.epoch
-"""
-)

@@ -164,7 +164,7 @@ class Preparation:
 
     def _own(self, row: PlanRow) -> Mapping[str, object] | None:
         """What the target has answered about a record, unless it is to be created anew."""
-        if self._kind(row) == "create" and self._write.assigned_by_target:
+        if self._write.assigned_by_target and self._kind(row) == "create":
             return None
         return row.answer
 
@@ -183,11 +183,13 @@ class Preparation:
         if self._write.id:
             named = row.target_id or key.get(self._write.id)
             target = str(named or references.new_id(self._assignment.env_id, self._write.entity, key))
-        body_key = key if creating and self._write.id is None else None
+        key_text = references.key_text(row.target_key, key)
+        body_key = key_text if creating and self._write.id is None else None
         resolved = references.body_text(row.body, known, True, None)
         return Item(
             row=row,
             target=target,
+            target_text=key_text if target is key else json.dumps(target),
             body=references.body_text(
                 row.body if creating else self._changes(row), known, creating, body_key
             ),

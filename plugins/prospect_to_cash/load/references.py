@@ -63,10 +63,15 @@ def resolve_key(target_key: str, known: Known, own: Mapping[str, object] | None 
     return key
 
 
-def body_text(changes: str, known: Known, creating: bool, key: Key | None) -> str:
+def key_text(target_key: str, key: Key) -> str:
+    """A key as JSON text: the plan's, where it had no references to replace."""
+    return json.dumps(key, ensure_ascii=False) if "@" in target_key else target_key
+
+
+def body_text(changes: str, known: Known, creating: bool, key: str | None) -> str:
     """The body as it is sent: references replaced, create-only properties in creates only.
 
-    ``key`` is the natural key, where the body of a create must contain it. Numbers keep their digits.
+    ``key`` is the natural key as JSON text, where the body of a create must contain it. Numbers keep their digits.
     """
     if _may_refer(changes):
         body: dict[str, object] = {}
@@ -80,8 +85,7 @@ def body_text(changes: str, known: Known, creating: bool, key: Key | None) -> st
         changes = json_text(body)
     if not key:
         return changes
-    key_json = json.dumps(key, ensure_ascii=False)
-    return changes if key_json == "{}" else key_json if changes == "{}" else f"{key_json[:-1]}, {changes[1:]}"
+    return changes if key == "{}" else key if changes == "{}" else f"{key[:-1]}, {changes[1:]}"
 
 
 def json_text(body: Mapping[str, object]) -> str:

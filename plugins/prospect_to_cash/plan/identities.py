@@ -259,18 +259,13 @@ def adopt(cursor: Cursor, env_id: str, entity: str, records: Sequence[tuple[obje
     )
 
 
-def record_outcomes(cursor: Cursor, run_id: int, entity: str) -> None:
-    """Take GUIDs, adoptions and answered properties from the staged outcomes (``row_outcomes.stage``)."""
-    cursor.execute(
-        """
-        update sync.identity as identity
-        set target_id = coalesce(done.target_id, identity.target_id),
-            adopted = identity.adopted or done.adopted,
-            answer = coalesce(identity.answer || done.answer, done.answer, identity.answer)
-        from pg_temp.row_outcome as done
-        inner join sync.plan as plan on plan.run_id = %s and plan.seq = done.seq
-        where identity.env_id = plan.env_id and identity.entity = %s and identity.source_key = plan.source_key
-            and (done.target_id is not null or done.answer is not null or done.adopted)
-        """,
-        (run_id, entity),
-    )
+RECORD = """
+    update sync.identity as identity
+    set target_id = coalesce(done.target_id, identity.target_id),
+        adopted = identity.adopted or done.adopted,
+        answer = coalesce(identity.answer || done.answer, done.answer, identity.answer)
+    from done
+    where identity.env_id = done.env_id and identity.entity = %(entity)s and identity.source_key = done.source_key
+        and (done.target_id is not null or done.answer is not null or done.adopted)
+"""
+"""Take GUIDs, adoptions and answered properties from outcomes: a part of the statement of ``load.ledger.record``."""

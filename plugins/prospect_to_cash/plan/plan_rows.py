@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
-from psycopg2.extras import execute_values
+from psycopg2.extras import execute_values, register_default_jsonb
 
 from prospect_to_cash.database.rows import one
 from prospect_to_cash.flow_card import Document, Write
@@ -155,9 +156,16 @@ def prefer_lookups(connection: Connection) -> None:
         cursor.execute("set enable_hashjoin = off; set enable_mergejoin = off; set jit = off")
 
 
-_ROWS = """
+FLAT = "coalesce(case when action = 'create' then changes end, sync.flatten(body))"
+"""The flat body of a plan row. The changes that are expected of a create are all of it."""
+
+_ROWS = (
+    """
 with plan as materialized (
-    select * from sync.plan
+    select *, """
+    + FLAT
+    + """ as flat
+    from sync.plan
     where run_id = %(run)s and write = %(write)s and state = 'planned' and seq > %(after)s
         and (%(seqs)s::bigint[] is null or seq = any(%(seqs)s))
         and (%(documents)s::text[] is null and (not together or %(seqs)s::bigint[] is not null)
@@ -168,11 +176,11 @@ with plan as materialized (
 )
 select
     plan.seq, plan.source_key, plan.document, plan.company, plan.operation, plan.target_key::text,
-    jsonb_strip_nulls(sync.flatten(plan.body))::text,
+    jsonb_strip_nulls(plan.flat)::text,
     case
         when %(creates)s and plan.operation = 'upsert' and not coalesce(known.present, false) then '{}'
         when coalesce((run.params ->> 'force')::boolean, false) and known.accepted_run is distinct from plan.run_id
-            then sync.flatten(plan.body)
+            then plan.flat
         else sync.differing(plan.body, coalesce(known.belief, '{}'))
     end::text,
     plan.body_hash, plan.if_match, identity.source_key is not null, identity.target_id::text, identity.answer,
@@ -209,7 +217,8 @@ select
         else coalesce(to_char(greatest(known.over_at, known.stray_until) at time zone 'UTC', 'HH24:MI "UTC"'), '')
     end,
     coalesce(known.recheck, '{}'),
-    sync.guards(plan.body), coalesce(known.guarded, '{}'), coalesce(known.belief, '{}')
+    case when plan.flat = plan.body then '{}' else sync.guards(plan.body) end,
+    coalesce(known.guarded, '{}'), coalesce(known.belief, '{}')
 from plan
 inner join sync.run as run on run.run_id = plan.run_id
 left join sync.ledger as known
@@ -219,6 +228,11 @@ left join sync.identity as identity
     and identity.source_key = plan.source_key
 order by plan.seq
 """
+)
+
+
+def _decoded(text: str) -> Any:
+    return {} if text == "{}" else json.loads(text)  # most of them are empty
 
 
 def next_rows(
@@ -238,6 +252,7 @@ def next_rows(
     ``removals``, or only others, if it is given.
     """
     with connection, connection.cursor() as cursor:
+        register_default_jsonb(cursor, loads=_decoded)
         cursor.execute(
             _ROWS,
             {
@@ -389,13 +404,9 @@ def set_confirming(connection: Connection, run_id: int, rows: Sequence[tuple[int
         )
 
 
-def record_outcomes(cursor: Cursor, run_id: int) -> None:
-    """Take states and outcomes from the staged outcomes (``row_outcomes.stage``)."""
-    cursor.execute(
-        """
-        update sync.plan as plan
-        set state = done.state, outcome = done.outcome, reason = nullif(done.sentence, '')
-        from pg_temp.row_outcome as done where plan.run_id = %s and plan.seq = done.seq
-        """,
-        (run_id,),
-    )
+RECORD = """
+    update sync.plan as plan
+    set state = done.state, outcome = done.outcome, reason = nullif(done.sentence, '')
+    from done where plan.run_id = %(run)s and plan.seq = done.seq
+"""
+"""Take states and outcomes from outcomes: a part of the statement of ``load.ledger.record``."""

@@ -1,12 +1,10 @@
-"""Outcomes of plan rows, staged in a temporary table so that each table takes its part from there in one statement."""
+"""Outcomes of plan rows; the tables that take their part of them are written by one statement."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-from psycopg2.extensions import cursor as Cursor
-from psycopg2.extras import execute_values
 
 
 @dataclass(frozen=True)
@@ -32,26 +30,17 @@ class Outcome:
     closes: bool = True
 
 
-def stage(cursor: Cursor, outcomes: Sequence[Outcome]) -> None:
-    """Put outcomes into ``pg_temp.row_outcome``, which is empty again at the end of the transaction."""
-    cursor.execute(
-        """
-        create temp table if not exists row_outcome (
-            seq bigint, state text, outcome text, kind text, status int, code text, sentence text,
-            request_id text, target_id uuid, adopted boolean, answer jsonb, sent boolean, closes boolean
-        ) on commit delete rows
-        """
+OUTCOMES = """
+    select
+        seq, state, outcome, kind, status, code, sentence, request_id, target_id, adopted, answer::jsonb as answer, sent, closes
+    from json_to_recordset(%(outcomes)s) as outcome (
+        seq bigint, state text, outcome text, kind text, status int, code text, sentence text, request_id text,
+        target_id uuid, adopted boolean, answer text, sent boolean, closes boolean
     )
-    execute_values(
-        cursor,
-        "insert into pg_temp.row_outcome values %s",
-        [
-            (
-                o.seq, o.state, o.outcome, o.kind, o.status, o.code, o.sentence, o.request_id,
-                o.target_id, o.adopted, o.answer, o.sent, o.closes,
-            )
-            for o in outcomes
-        ],
-        template="(%s, %s, %s, %s, %s, %s, %s, %s, %s::uuid, %s, %s::jsonb, %s, %s)",
-        page_size=1000,
-    )  # fmt: skip
+"""
+"""The outcomes of ``as_json`` as a query: one row each, the columns named as the fields of ``Outcome``."""
+
+
+def as_json(outcomes: Sequence[Outcome]) -> str:
+    """Outcomes as a JSON array: one parameter for a batch, where values by themselves would cost more than their rows."""
+    return json.dumps([vars(outcome) for outcome in outcomes])

@@ -8,8 +8,7 @@ from psycopg2.extensions import connection as Connection
 
 from prospect_to_cash.clients.odata.client import SystemClient
 from prospect_to_cash.flow_card import Write
-from prospect_to_cash.load import ledger
-from prospect_to_cash.reconcile import findings, properties
+from prospect_to_cash.reconcile import beliefs, findings, properties
 from prospect_to_cash.reconcile.comparison import Comparison
 from prospect_to_cash.reconcile.target_records import TargetRecords
 
@@ -66,8 +65,8 @@ def reconcile(connection: Connection, client: SystemClient, task: Task) -> Resul
         reconcile_id = findings.begin(cursor, task.env_id, task.flow, task.write.name, task.dag_run_id, began)
         repairs = task.write.drift == "repair"
         comparison.judge(cursor, repairs)
-        ledger.apply_findings(cursor, task.env_id, task.write.name)
-        ledger.settle(cursor, task.env_id, task.write.name)
+        beliefs.apply_findings(cursor, task.env_id, task.write.name)
+        beliefs.settle(cursor, task.env_id, task.write.name)
         counts |= findings.store(cursor, task.env_id, task.write.name, reconcile_id, repairs)
         findings.finish(cursor, reconcile_id, {**counts, "hidden": list(hidden)})
     return Result(task.write.name, counts, tuple(hidden))
