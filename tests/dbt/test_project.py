@@ -246,3 +246,34 @@ def test_the_unit_tests_beside_the_models_pass(warehouse):
     answer = warehouse.unit_tests()
 
     assert len(answer.result.results) > 20
+
+
+OTHER_SETTINGS = {
+    "account_filter": "customers_only", "company_from": "business_unit", "fixed_company": "xx", "company_map": {"x": "xx"},
+    "default_currency": "SEK", "send_party_number": True, "customer_group_id": "x", "site_id": "x", "warehouse_id": "x",
+    "language_id": "de", "country_when_blank": "SE", "country_for_blank_address": False, "send_county": True,
+    "address_description": "x", "delivery_address_description": "x", "address_role": "x", "account_deactivation": "on_hold",
+    "invoice_account_from": "parent_account", "send_primary_contact": False, "contact_site_id": "x",
+    "contact_warehouse_id": "x", "send_decision_role": False, "contact_customer_deactivation": "on_hold",
+    "product_master_company": "xx", "price_list_pin": "x", "price_item_old": "delete", "unit_group": "x",
+    "product_activation": False, "product_retire_after_reads": 9, "line_discount": "line_item",
+    "quote_date_when_blank": "2031-01-01", "quote_country_when_blank": "SE", "sales_time_zone": "Asia/Tokyo",
+    "quote_blank_ship_to": "hold", "quote_address_description": "x", "quote_site_id": "x", "quote_warehouse_id": "x",
+    "quote_won_counts": False, "quote_close": "delete", "quote_sent": "write", "send_sales_price": False,
+    "quote_total_check": "off", "contact_number_column": "new_no", "company_column": "new_co",
+    "contact_company_column": "new_co", "companies": ["xx"],
+    "own_fields": {
+        "accounts": [{"source": "new_x", "target": "X"}], "contacts": [{"source": "new_x", "target": "X"}],
+        "quotes": [{"source": "new_x", "target": "X"}], "quotedetails": [{"source": "new_x", "target": "X"}],
+        "SellableReleasedProducts": [{"source": "NewX", "target": "new_x"}],
+    },
+}  # fmt: skip
+
+
+@pytest.mark.slow
+def test_the_unit_tests_pass_whatever_an_installation_sets(warehouse):
+    """A build by hand runs them with the vars of the installation, and stops below one that fails."""
+    for flow in CARDS:
+        warehouse.build(flow)
+
+    warehouse.unit_tests(**OTHER_SETTINGS)

@@ -84,7 +84,9 @@ class TransformFlow(BaseOperator):
         build_id = builds.begin_build(store, self.card.name, run_id, cut, version)
         folder = dbt_home() / f"{self.card.name}-{build_id}"
         try:
-            results, manifest, tables = run_dbt(self.card.name, variables, cut, version, environment, folder)
+            results, manifest, tables = run_dbt(
+                self.card.name, variables, cut, build_id, version, environment, folder
+            )
         except BaseException:
             builds.end_build(store, build_id, False, None, [])
             raise

@@ -45,6 +45,7 @@ def run_dbt(
     flow: str,
     variables: Mapping[str, object],
     cut: Cut,
+    build_id: int,
     version: str,
     environment: Mapping[str, str],
     folder: Path,
@@ -62,11 +63,11 @@ def run_dbt(
     os.environ.setdefault("DBT_SEND_ANONYMOUS_USAGE_STATS", "False")
     folder.mkdir(parents=True, exist_ok=True)
     project = str(dbt_project())
-    places = ["--project-dir", project, "--profiles-dir", project]
+    places = ["--project-dir", project, "--profiles-dir", project, "--target", "prod"]
     places += ["--target-path", str(folder), "--log-path", str(folder), "--quiet", "--no-use-colors"]
 
     manifest = _manifest(flow, variables, f"{version}-{project}-{environment['P2C_DB_NAME']}", folder, places)
-    build_vars = {**variables, "scope": cut.scope, "cut_from": cut.cut_from}
+    build_vars = {**variables, "scope": cut.scope, "cut_from": cut.cut_from, "build_id": build_id}
     select = ["--select", f"+tag:{flow}", "--indirect-selection", "buildable"]
     # Unit tests check the SQL, not the data: they belong in `make test`, not in every run.
     excluded = ["unit_test", "seed"] if cut.scope == "changed" else ["unit_test"]
