@@ -24,6 +24,7 @@ from prospect_to_cash.database.rows import one
 from prospect_to_cash.errors import Unavailable
 
 TRANSFORM_LOCK = 7_020_170_712
+MAPPING_FILES = ("dbt_project.yml", "packages.yml", "package-lock.yml")
 MAPPING_FOLDERS = ("models", "seeds", "macros", "tests")
 
 
@@ -40,14 +41,15 @@ class Cut:
     landed: tuple[str, ...] = ()
 
 
-def mapping_version(dbt_project: Path, variables: Mapping[str, object]) -> str:
-    """Hash of everything that decides how a record is mapped: SQL, seeds, macros, vars."""
+def mapping_version(dbt_projects: Sequence[Path], variables: Mapping[str, object]) -> str:
+    """Hash of everything that decides how a record is mapped: SQL, seeds, macros, vars; of the package's project, too."""
     digest = hashlib.sha256()
-    paths = [dbt_project / "dbt_project.yml"]
-    for folder in MAPPING_FOLDERS:
-        paths += [path for path in sorted((dbt_project / folder).rglob("*")) if path.is_file()]
-    for path in paths:
-        digest.update(str(path.relative_to(dbt_project)).encode() + b"\0" + path.read_bytes() + b"\0")
+    for dbt_project in dbt_projects:
+        paths = [dbt_project / name for name in MAPPING_FILES if (dbt_project / name).is_file()]
+        for folder in MAPPING_FOLDERS:
+            paths += [path for path in sorted((dbt_project / folder).rglob("*")) if path.is_file()]
+        for path in paths:
+            digest.update(str(path.relative_to(dbt_project)).encode() + b"\0" + path.read_bytes() + b"\0")
     digest.update(json.dumps(variables, sort_keys=True, default=str).encode())
     return digest.hexdigest()[:16]
 
