@@ -64,6 +64,18 @@ def airflow_env(
     return environment
 
 
+def dbt_environment(url: str) -> dict[str, str]:
+    """The variables that dbt's profiles.yml reads, for a `dbt build` by hand."""
+    parts = urlsplit(url)
+    return {
+        "P2C_DB_HOST": parts.hostname or "",
+        "P2C_DB_PORT": str(parts.port or 5432),
+        "P2C_DB_NAME": unquote(parts.path.lstrip("/")),
+        "P2C_DB_USER": unquote(parts.username or ""),
+        "P2C_DB_PASSWORD": unquote(parts.password or ""),
+    }
+
+
 def settings_used(environment: Mapping[str, str]) -> str:
     """Which vars the mapping has, in a sentence."""
     own = os.environ.get("P2C_DBT_PROJECT")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from prospect_to_cash.errors import P2CError
 from prospect_to_cash.installation import new_project
-from prospect_to_cash.installation.project import VARIABLE, dbt_projects
+from prospect_to_cash.installation.project import VARIABLE, shipped_project
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _init(options: argparse.Namespace) -> None:
-    package = options.package.absolute() if options.package else dbt_projects()[-1]
+    package = options.package.absolute() if options.package else shipped_project()
     folder = options.folder.expanduser().absolute()
     new_project.make(folder, options.preset, package.resolve(), options.name)
     print(

@@ -1,6 +1,7 @@
 """An installation's own dbt project is the root and takes ours as its package."""
 
 import json
+import re
 import shutil
 
 import pytest
@@ -157,7 +158,8 @@ def test_a_project_that_cannot_be_used_is_named_with_the_remedy(tmp_path, monkey
         project.dbt_projects()
     monkeypatch.setenv("P2C_DBT_PROJECT", str(tmp_path / "nowhere"))
     with pytest.raises(
-        Misconfigured, match=r"nowhere, which is no dbt project: it has no dbt_project.yml. `p2c init`"
+        Misconfigured,
+        match=r"nowhere is no dbt project: it has no dbt_project.yml. Name the folder of one in P2C_DBT",
     ):
         project.dbt_projects()
 
@@ -211,6 +213,33 @@ def test_p2c_init_writes_the_vars_of_the_preset_among_all_others(installation, p
     }  # fmt: skip
     assert project.dbt_projects()[1].resolve() == package
     assert project.installation_vars()["line_discount"] == "line_item"
+
+
+def test_p2c_init_is_the_way_over_while_a_setting_of_an_earlier_version_is_still_set(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setenv("P2C_PRESET", "templates_direct")
+
+    assert cli.main(["init", str(tmp_path / "new"), "--preset", "templates_direct"]) == 0
+
+    assert f"Set P2C_DBT_PROJECT={tmp_path / 'new'} for every process of Airflow" in capsys.readouterr().out
+
+
+def test_the_worked_example_of_the_docs_is_taken(bare):
+    shown = yaml.safe_load(DOCS.split("```yaml\n")[1].split("```")[0])
+    bare(**shown)
+
+    assert project.installation_vars()["own_fields"]["accounts"][0]["target"] == "CustClassificationId"
+
+
+def test_the_docs_list_the_macros_and_seeds_that_an_installation_may_replace():
+    macros = [path.read_text(encoding="utf-8") for path in (DBT_PROJECT / "macros").glob("*.sql")]
+    replaceable = {name for text in macros for name in re.findall(r"macro default__(\w+)\(", text)}
+
+    assert set(re.findall(r"^\| `(\w+)\(", DOCS, re.M)) == replaceable
+    assert len(replaceable) == 3
+    for seed in project.extendable_seeds(DBT_PROJECT):
+        assert f"`{seed}`" in DOCS
 
 
 def own_files(installation, package):

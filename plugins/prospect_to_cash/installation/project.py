@@ -46,15 +46,30 @@ def dbt_projects() -> tuple[Path, ...]:
                 f"{name} is set, which this version does not know: make a dbt project of your own with `p2c init FOLDER`, "
                 f"name it in {VARIABLE}, and unset {name}; {way} ({GUIDE})."
             )
-    root = Path(os.environ.get(VARIABLE) or _BESIDE_PLUGINS).expanduser().absolute()
+    root = _root()
+    package = package_of(root)
+    return (root,) if package == root else (root, package)
+
+
+def shipped_project() -> Path:
+    """The project of this version: the one that is in use, whatever other variables say."""
+    return package_of(_root())
+
+
+def _root() -> Path:
+    return Path(os.environ.get(VARIABLE) or _BESIDE_PLUGINS).expanduser().absolute()
+
+
+def package_of(root: Path) -> Path:
+    """Our project as a root project uses it. Raises Misconfigured when it is not installed there."""
     if project_name(root) == NAME:
-        return (root,)
+        return root
     package = root / "dbt_packages" / NAME
     if not (package / "dbt_project.yml").is_file():
         raise Misconfigured(
             f"{root} has no package {NAME}: install it with `dbt deps --project-dir {root} --profiles-dir {root}`."
         )
-    return (root, package)
+    return package
 
 
 def project_name(folder: Path) -> str:
@@ -188,7 +203,7 @@ def _content(folder: Path) -> dict[str, object]:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError:
         raise Misconfigured(
-            f"{VARIABLE} names {folder}, which is no dbt project: it has no dbt_project.yml. `p2c init` makes one."
+            f"{folder} is no dbt project: it has no dbt_project.yml. Name the folder of one in {VARIABLE}; `p2c init` makes one."
         ) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise Misconfigured(f"{path} is not YAML: {' '.join(str(error).split())}.") from None
