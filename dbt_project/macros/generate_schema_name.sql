@@ -1,4 +1,4 @@
-{# Target prod has the schemas that folders configure; every other target has the same below a prefix, its own schema. #}
+{# In target prod a folder's schema has the name that the folder configures; in any other, the target's own name before it. #}
 {% macro generate_schema_name(custom_schema_name, node) -%}
     {%- if target.name == "prod" -%}
         {{ custom_schema_name or target.schema }}

@@ -41,5 +41,7 @@ def test_a_project_that_cannot_be_made_is_a_sentence(paths, tmp_path):
     text = (tmp_path / "dbt_project" / "dbt_project.yml").read_text()
     (tmp_path / "dbt_project" / "dbt_project.yml").write_text(text.replace("  line_discount: per_unit", ""))
 
-    with pytest.raises(LocalError, match=r"Preset sample sets var 'line_discount', which .* does not declare"):
+    with pytest.raises(
+        LocalError, match=r"Preset sample sets var 'line_discount', which .* does not declare"
+    ):
         sample_project(Paths(tmp_path, paths.home))
