@@ -1,4 +1,4 @@
-{# In target prod a folder's schema has the name that the folder configures; in any other, the target's own name before it. #}
+{# Target prod has the schemas that folders configure; in any other, the schema of the target stands before them. #}
 {% macro generate_schema_name(custom_schema_name, node) -%}
     {%- if target.name == "prod" -%}
         {{ custom_schema_name or target.schema }}
