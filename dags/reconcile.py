@@ -10,7 +10,7 @@ from airflow.sdk import DAG, Param
 
 from prospect_to_cash.flow_card import SYSTEMS, load_cards
 from prospect_to_cash.hooks import pool_of
-from prospect_to_cash.installation.project import dbt_project, installation_vars
+from prospect_to_cash.installation.project import dbt_projects, installation_vars
 from prospect_to_cash.operators.reconcile import DAG_RECONCILE, ReconcileTarget
 
 DAILY = "0 3 * * *"
@@ -33,6 +33,6 @@ with DAG(
     default_args={"retries": 2, "retry_delay": timedelta(seconds=30)},
     tags=["prospect-to-cash"],
 ):
-    _cards = load_cards(Path(__file__).parent / "flows", dbt_project(), installation_vars())
+    _cards = load_cards(Path(__file__).parent / "flows", dbt_projects(), installation_vars())
     for _system in SYSTEMS:
         ReconcileTarget(task_id=_system, cards=_cards, system=_system, pool=pool_of(_system))

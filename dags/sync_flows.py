@@ -10,7 +10,7 @@ from airflow.timetables.interval import CronDataIntervalTimetable
 
 from prospect_to_cash.flow_card import SYSTEMS, FlowCard, load_cards
 from prospect_to_cash.hooks import pool_of
-from prospect_to_cash.installation.project import dbt_project, installation_vars
+from prospect_to_cash.installation.project import dbt_projects, installation_vars
 from prospect_to_cash.operators.extract import ExtractToRaw
 from prospect_to_cash.operators.load import LoadOutbound
 from prospect_to_cash.operators.report import ReportRun
@@ -90,5 +90,5 @@ def sync_flow(card: FlowCard) -> DAG:
     return dag
 
 
-for _card in load_cards(Path(__file__).parent / "flows", dbt_project(), installation_vars()):
+for _card in load_cards(Path(__file__).parent / "flows", dbt_projects(), installation_vars()):
     globals()[_card.dag_id] = sync_flow(_card)

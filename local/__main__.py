@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import io
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Sequence
 
 from local import airflow_runs, airflow_stack, cards, demo, preflight, stand_ins
-from local.environment import inherited
+from local.environment import dbt_environment, inherited
 from local.errors import LocalError
 from local.paths import Paths
 from local.postgres import EmbeddedPostgres
@@ -100,6 +101,9 @@ def _postgres(paths: Paths, options: argparse.Namespace) -> int:
     server = EmbeddedPostgres(paths.home)
     if options.action == "stop":
         print("Postgres is stopped." if server.stop() else "Postgres was not running.")
+    elif options.action == "env":
+        for name, value in dbt_environment(server.url()).items():
+            print(f"export {name}={shlex.quote(value)}")
     else:
         print(server.start() if options.action == "start" else server.url())
     return 0
@@ -163,7 +167,7 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(run=_backfill)
 
     command = commands.add_parser("postgres", help="the embedded Postgres by itself")
-    command.add_argument("action", choices=("start", "stop", "url"))
+    command.add_argument("action", choices=("start", "stop", "url", "env"))
     command.set_defaults(run=_postgres)
     return parser
 

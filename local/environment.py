@@ -6,24 +6,16 @@ import base64
 import json
 import os
 import secrets
+from collections.abc import Mapping
 from urllib.parse import unquote, urlsplit
 
 from d365_sandbox.records import BUSINESS_UNITS
 from local.errors import LocalError
+from local.installation import sample_project
 from local.paths import Paths
 from local.postgres import AIRFLOW_DATABASE, EmbeddedPostgres
 from local.stand_ins import CLIENT_ID, CLIENT_SECRET, StandIns
 
-# Vars that fit the sample data: two business units of one Sales are two companies, and discounts are per line, which
-# is the default of a new Dataverse organization.
-SAMPLE_VARS = {
-    "company_from": "business_unit",
-    "company_map": {"sandbox": "usmf", **{unit.name: company for company, unit in BUSINESS_UNITS.items()}},
-    "line_discount": "line_item",
-    "product_master_company": "usmf",
-    "contact_site_id": "1",
-    "contact_warehouse_id": "13",
-}
 SYSTEM_CONNECTIONS = ("AIRFLOW_CONN_D365_SALES", "AIRFLOW_CONN_D365_FINOPS")
 
 
@@ -33,7 +25,8 @@ def airflow_env(
     """Variables to add to `inherited()`.
 
     Without `postgres` the staging database is P2C_DATABASE_URL, and Airflow's metadata database is
-    P2C_AIRFLOW_DATABASE_URL or an SQLite file. Without `stand_ins` the environment's connections are used.
+    P2C_AIRFLOW_DATABASE_URL or an SQLite file. Without `stand_ins` the environment's connections are used. With them the
+    dbt project is that of P2C_DBT_PROJECT, by default one with preset sample.
     """
     staging = postgres.url() if postgres else own_database()
     environment = {
@@ -66,21 +59,33 @@ def airflow_env(
         environment["AIRFLOW_CONN_D365_FINOPS"] = _connection(
             "d365_finops", stand_ins.finops_url, stand_ins.tenant_id, companies=list(BUSINESS_UNITS)
         )
-        environment["P2C_DBT_VARS"] = json.dumps(SAMPLE_VARS | _own_vars())
+        if not os.environ.get("P2C_DBT_PROJECT"):
+            environment["P2C_DBT_PROJECT"] = str(sample_project(paths))
     return environment
 
 
-def _own_vars() -> dict[str, object]:
-    """The user's P2C_DBT_VARS, which override the vars for the sample data."""
-    try:
-        own = json.loads(os.environ.get("P2C_DBT_VARS") or "{}")
-    except ValueError:
-        own = None
-    if not isinstance(own, dict):
-        raise LocalError(
-            'P2C_DBT_VARS must be a JSON object of dbt vars, such as {"customer_group_id": "20"}.'
-        )
-    return own
+def dbt_environment(url: str) -> dict[str, str]:
+    """The variables that dbt's profiles.yml reads, for a `dbt build` by hand."""
+    parts = urlsplit(url)
+    return {
+        "P2C_DB_HOST": parts.hostname or "",
+        "P2C_DB_PORT": str(parts.port or 5432),
+        "P2C_DB_NAME": unquote(parts.path.lstrip("/")),
+        "P2C_DB_USER": unquote(parts.username or ""),
+        "P2C_DB_PASSWORD": unquote(parts.password or ""),
+    }
+
+
+def settings_used(environment: Mapping[str, str]) -> str:
+    """Which vars the mapping has, in a sentence."""
+    own = os.environ.get("P2C_DBT_PROJECT")
+    project = environment["P2C_DBT_PROJECT"]
+    text = (
+        f"Settings: dbt project {project} (P2C_DBT_PROJECT)"
+        if own
+        else f"Settings: preset sample, in {project}"
+    )
+    return f"{text}; P2C_DBT_VARS counts more." if environment.get("P2C_DBT_VARS") else f"{text}."
 
 
 def inherited() -> dict[str, str]:

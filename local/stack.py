@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from local import stand_ins
-from local.environment import airflow_env, inherited, own_database
+from local.environment import airflow_env, inherited, own_database, settings_used
 from local.errors import LocalError
 from local.paths import Paths
 from local.postgres import STAGING_DATABASE, EmbeddedPostgres
@@ -45,6 +45,8 @@ class Stack:
             self._settle_records(records, keep_records)
             self.stand_ins = stand_ins.start(self.paths, records, inherited())
         self.env = {**inherited(), **airflow_env(self.paths, self.postgres, self.stand_ins)}
+        if self.stand_ins is not None:
+            self.notify(settings_used(self.env))
         self._migrate()
 
     def stop(self) -> None:

@@ -83,7 +83,7 @@
             {{ 'upper' if column == 'iso2' else 'lower' if column in keys else '' }}({{ clean(column) }}) as {{ column }}
             {{- "," if not loop.last }}
             {%- endfor %}
-        from {{ ref(seed) }}
+        from {{ seed_rows(seed, keys) }}
     ) as map_rows
     order by {{ (keys + columns) | join(", ") }}
 {%- endmacro %}
@@ -115,9 +115,20 @@
 {#
   An address as a block of a body, in properties that begin with `property`. Description and role are sent where the
   condition `filled` holds: by default with an address that has anything, if only the default country. No role is sent if
-  none is given. `ids`: the entity calls state and county StateId and CountyId.
+  none is given. `ids`: the entity calls state and county StateId and CountyId. An installation may have its own:
+  docs/installation.md.
 #}
 {% macro address_block(relation, property, description, role=none, prefix="", ids=false, county=true, filled=none) -%}
+    {%- if this -%}
+        {{ adapter.dispatch("address_block", "prospect_to_cash")(
+            relation, property, description, role, prefix, ids, county, filled
+        ) }}
+    {%- else -%}
+        {{ default__address_block(relation, property, description, role, prefix, ids, county, filled) }}
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro default__address_block(relation, property, description, role, prefix, ids, county, filled) -%}
     {%- set filled = filled or (
         relation ~ "." ~ prefix ~ "country_iso2 is not null or not " ~ relation ~ ".is_" ~ prefix ~ "address_blank"
     ) -%}

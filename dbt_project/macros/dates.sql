@@ -6,7 +6,7 @@
     select distinct on (code)
         code,
         zone
-    from {{ ref('time_zone') }}
+    from {{ seed_rows('time_zone', ['code']) }}
     where pg_input_is_valid('2000-01-01 ' || zone, 'timestamptz')
     order by code, zone
 {%- endmacro %}
@@ -22,7 +22,16 @@
     {{ return(["'UTC'", zone] + ([literal(fallback)] if fallback else [])) }}
 {%- endmacro %}
 
+{# An installation may have its own: docs/installation.md. #}
 {% macro requested_date(instant, zone) -%}
+    {%- if this -%}
+        {{ adapter.dispatch("requested_date", "prospect_to_cash")(instant, zone) }}
+    {%- else -%}
+        {{ default__requested_date(instant, zone) }}
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro default__requested_date(instant, zone) -%}
     case
         {%- for each in date_zones(zone) %}
         when ({{ instant }} at time zone {{ each }})::time = time '00:00' then ({{ instant }} at time zone {{ each }})::date

@@ -1,4 +1,8 @@
-{# The schema that a folder configures, without dbt's prefix of the target schema: names are the same everywhere. #}
+{# Target prod has the schemas that folders configure; in any other, the schema of the target stands before them. #}
 {% macro generate_schema_name(custom_schema_name, node) -%}
-    {{ custom_schema_name or target.schema }}
+    {%- if target.name == "prod" -%}
+        {{ custom_schema_name or target.schema }}
+    {%- else -%}
+        {{ target.schema ~ "_" ~ custom_schema_name if custom_schema_name else target.schema }}
+    {%- endif -%}
 {%- endmacro %}

@@ -1,6 +1,6 @@
 {# Condition on the raw rows of this run: one environment and, in a narrowed run, landed since the last cut. #}
 {% macro landed(system) -%}
-    raw.env_id = {{ literal(var(system ~ "_env_id")) }}
+    raw.env_id = {{ literal(env_id(system)) }}
     {%- if is_incremental() and var("scope") == "changed" %}
         and raw.landed_xid >= {{ literal(var("cut_from")) }}::xid8
     {%- endif -%}
@@ -24,8 +24,9 @@
 
 {# The companies that connection d365_finops names, lower case; null if it names none, which means all. #}
 {% macro served_companies() -%}
-    {%- if var("companies") -%}
-        {{ literal("{" ~ var("companies") | map("lower") | join(",") ~ "}") }}::text[]
+    {%- set companies = companies() -%}
+    {%- if companies -%}
+        {{ literal("{" ~ companies | map("lower") | join(",") ~ "}") }}::text[]
     {%- else -%}
         null::text[]
     {%- endif -%}
@@ -33,7 +34,7 @@
 
 {# The company that a var names, else the first that the connection names; null if there is none. #}
 {% macro company_or_first(name) -%}
-    {%- set companies = var("companies") -%}
+    {%- set companies = companies() -%}
     nullif({{ literal((var(name) or (companies[0] if companies else "")) | lower) }}, '')
 {%- endmacro %}
 

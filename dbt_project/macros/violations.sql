@@ -90,7 +90,7 @@
         reason as value
     from {{ source('landing', 'quarantine') }}
     where
-        env_id = {{ literal(var(system ~ '_env_id')) }}
+        env_id = {{ literal(env_id(system)) }}
         and system = {{ literal(system) }} and entity = {{ literal(entity) }} and resolved_at is null
 {%- endmacro %}
 

@@ -55,6 +55,25 @@ def test_what_is_accepted_as_new_gets_a_name_that_was_never_used(loader, host):
     assert bind(loader, host, "finops", identity(host, "demf")) == f"{host}~2"
 
 
+def test_a_connection_that_leads_back_to_its_environment_is_no_longer_refused(loader, host):
+    bind(loader, host, "finops", identity(host, "usmf"))
+    with pytest.raises(Misconfigured):
+        bind(loader, host, "finops", identity(host, "demf"))
+    assert serving(loader, host) == []
+
+    assert bind(loader, host, "finops", identity(host, "usmf")) == host
+
+    assert serving(loader, host) == [(["usmf"],)]
+    with pytest.raises(Misconfigured, match="has no refused environment"):
+        accept(loader, host, same=True)
+
+
+def serving(loader, host):
+    with loader, loader.cursor() as cursor:
+        cursor.execute("select companies from sync.serving where env_id = %s", (host,))
+        return cursor.fetchall()
+
+
 def test_nothing_is_accepted_that_was_not_refused(loader, host):
     bind(loader, host, "finops", identity(host))
 

@@ -103,12 +103,15 @@ def test_every_role_may_do_its_part_and_no_more(empty):
 
     for role in ("p2c_loader", "p2c_console"):
         assert ask(empty, "select key from canonical.made_by_dbt", role) == [("k",)]
-    for role in ("p2c_dbt", "p2c_console"):
+    for role in ("p2c_dbt", "p2c_dev", "p2c_console"):
         assert ask(empty, "select count(*) from raw.sales_accounts, raw.quarantine", role) == [(0,)]
         with pytest.raises(psycopg2.errors.InsufficientPrivilege):
             ask(empty, "delete from raw.sales_accounts", role)
     with pytest.raises(psycopg2.errors.InsufficientPrivilege):
         ask(empty, "select * from sync.coverage", "p2c_dbt")
+    with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+        ask(empty, "select key from canonical.made_by_dbt", "p2c_dev")
+    ask(empty, "create schema dev_ann_staging; create table dev_ann_staging.own (n int)", "p2c_dev")
 
 
 @pytest.mark.parametrize("major", [16, 17])

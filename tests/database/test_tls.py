@@ -90,7 +90,7 @@ def test_airflows_connection_as_json_carries_the_options_too(front, parts):
 def test_dbt_verifies_the_server_and_builds(front, parts, tmp_path):
     built = dbt("build", "--select", "rules", "--resource-type", "seed", parts=parts(), tmp_path=tmp_path)
     assert built.returncode == 0, built.stdout
-    assert "PASS=2" in built.stdout  # the seed, and the check before it
+    assert "PASS=3" in built.stdout  # the seed, and the checks before and after it
     assert set(front.sessions) == {"TLSv1.3"}
 
 

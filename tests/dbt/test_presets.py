@@ -3,15 +3,14 @@
 import re
 
 import pytest
-import yaml
 
+from d365_sandbox.records import BUSINESS_UNITS
+from prospect_to_cash.installation.new_project import preset_vars, presets
+from prospect_to_cash.installation.project import declared_vars
 from tests.dbt.warehouse import DBT_PROJECT
 
-PRESETS = {
-    path.stem: yaml.safe_load(path.read_text(encoding="utf-8"))
-    for path in sorted((DBT_PROJECT / "vars").glob("*.yml"))
-}
-DECLARED = yaml.safe_load((DBT_PROJECT / "dbt_project.yml").read_text(encoding="utf-8"))["vars"]
+PRESETS = {name: preset_vars(name) for name in presets() if name != "sample"}
+DECLARED = declared_vars(DBT_PROJECT)
 DOCS = (DBT_PROJECT.parent / "docs" / "presets.md").read_text(encoding="utf-8")
 
 
@@ -25,6 +24,12 @@ def test_a_var_of_a_preset_is_declared_and_of_the_same_kind(name):
     assert name in DECLARED
     for preset in PRESETS.values():
         assert type(preset[name]) is type(DECLARED[name])
+
+
+def test_preset_sample_fits_the_records_of_the_stand_ins():
+    units = {unit.name: company for company, unit in BUSINESS_UNITS.items()}
+
+    assert preset_vars("sample")["company_map"] == {"sandbox": "usmf"} | units
 
 
 def test_without_a_preset_the_project_stands_as_in_2017():

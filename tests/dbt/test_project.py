@@ -10,6 +10,8 @@ import yaml
 
 from d365_sandbox.schemas import read_finops, read_sales
 from prospect_to_cash.flow_card import source_columns
+from prospect_to_cash.installation.new_project import preset_vars, presets
+from prospect_to_cash.installation.project import declared_vars, extendable_seeds
 from tests.dbt.warehouse import DBT_PROJECT, ROOT
 
 LAYERS = {
@@ -266,14 +268,73 @@ def test_the_language_that_is_set_is_one_of_the_languages():
         row["language_id"] for row in csv.DictReader((DBT_PROJECT / "seeds/code_maps/language.csv").open())
     }
     for preset in ("templates_2017", "templates_direct"):
-        values = yaml.safe_load((DBT_PROJECT / "vars" / f"{preset}.yml").read_text(encoding="utf-8"))
-        assert values["language_id"] in languages
+        assert preset_vars(preset)["language_id"] in languages
 
 
 def test_a_preset_sets_only_vars_that_the_project_has():
-    project = yaml.safe_load((DBT_PROJECT / "dbt_project.yml").read_text(encoding="utf-8"))
-    for path in (DBT_PROJECT / "vars").glob("*.yml"):
-        assert set(yaml.safe_load(path.read_text(encoding="utf-8"))) <= set(project["vars"])
+    declared = declared_vars(DBT_PROJECT)
+    for preset in presets():
+        assert set(preset_vars(preset)) <= set(declared)
+
+
+def sql_files() -> dict[str, str]:
+    folders = ("models", "macros", "tests")
+    return {
+        str(path.relative_to(DBT_PROJECT)): path.read_text(encoding="utf-8")
+        for folder in folders
+        for path in (DBT_PROJECT / folder).rglob("*.sql")
+    }
+
+
+def test_every_var_that_is_read_is_declared_and_the_reverse():
+    """Vars are checked by their declarations alone, so none may be read without one."""
+    read = {name for text in sql_files().values() for name in re.findall(r"""\bvar\(\s*['"](\w+)""", text)}
+    choices = {
+        name for text in sql_files().values() for name in re.findall(r"""\bchoice\(\s*['"](\w+)""", text)
+    }
+    firsts = {
+        name
+        for text in sql_files().values()
+        for name in re.findall(r"""company_or_first\(\s*['"](\w+)""", text)
+    }
+    named = {f"{system}_env_id" for system in ("sales", "finops")}
+    yml = {
+        name
+        for path in DBT_PROJECT.rglob("*.yml")
+        for name in re.findall(r"""\bvar\(\s*['"](\w+)""", path.read_text(encoding="utf-8"))
+    }
+
+    assert read | choices | firsts | named | yml == set(declared_vars(DBT_PROJECT))
+
+
+def test_the_sources_say_which_vars_name_fields_of_them(manifest):
+    """Extract reads the fields that staging makes columns of: macro own_columns there, meta of the source here."""
+    declared, used = {}, {}
+    for source in manifest["sources"].values():
+        meta = source["config"]["meta"]
+        if "own_fields" in meta:
+            declared[meta["own_fields"]] = meta.get("fields_of_vars", [])
+    for text in sql_files().values():
+        for entity, also in re.findall(r"""\{- own_columns\("(\w+)"(.*?)\) \}""", text):
+            used[entity] = re.findall(r"""var\("(\w+)"\)""", also)
+
+    assert declared == used
+    assert len(used) == 5
+
+
+def test_rows_can_be_added_to_the_seeds_whose_yml_has_their_key(manifest):
+    declared = {
+        node["name"]: node["config"]["meta"]["key"]
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "seed" and "key" in node["config"]["meta"]
+    }
+    used = {}
+    for text in sql_files().values():
+        for seed, keys in re.findall(r"""(?:seed_rows|map_rows)\('(\w+)', \[(.*?)\]""", text):
+            used[seed] = re.findall(r"'(\w+)'", keys)
+
+    assert declared == used
+    assert sorted(declared) == extendable_seeds(DBT_PROJECT)
 
 
 def test_the_unit_tests_beside_the_models_pass(warehouse):
@@ -283,3 +344,34 @@ def test_the_unit_tests_beside_the_models_pass(warehouse):
     answer = warehouse.unit_tests()
 
     assert len(answer.result.results) > 20
+
+
+OTHER_SETTINGS = {
+    "account_filter": "customers_only", "company_from": "business_unit", "fixed_company": "xx", "company_map": {"x": "xx"},
+    "default_currency": "SEK", "send_party_number": True, "customer_group_id": "x", "site_id": "x", "warehouse_id": "x",
+    "language_id": "de", "country_when_blank": "SE", "country_for_blank_address": False, "send_county": True,
+    "address_description": "x", "delivery_address_description": "x", "address_role": "x", "account_deactivation": "on_hold",
+    "invoice_account_from": "parent_account", "send_primary_contact": False, "contact_site_id": "x",
+    "contact_warehouse_id": "x", "send_decision_role": False, "contact_customer_deactivation": "on_hold",
+    "product_master_company": "xx", "price_list_pin": "x", "price_item_old": "delete", "unit_group": "x",
+    "product_activation": False, "product_retire_after_reads": 9, "line_discount": "line_item",
+    "quote_date_when_blank": "2031-01-01", "quote_country_when_blank": "SE", "sales_time_zone": "Asia/Tokyo",
+    "quote_blank_ship_to": "hold", "quote_address_description": "x", "quote_site_id": "x", "quote_warehouse_id": "x",
+    "quote_won_counts": False, "quote_close": "delete", "quote_sent": "write", "send_sales_price": False,
+    "quote_total_check": "off", "contact_number_column": "new_no", "company_column": "new_co",
+    "contact_company_column": "new_co", "companies": ["xx"],
+    "own_fields": {
+        "accounts": [{"source": "new_x", "target": "X"}], "contacts": [{"source": "new_x", "target": "X"}],
+        "quotes": [{"source": "new_x", "target": "X"}], "quotedetails": [{"source": "new_x", "target": "X"}],
+        "SellableReleasedProducts": [{"source": "NewX", "target": "new_x"}],
+    },
+}  # fmt: skip
+
+
+@pytest.mark.slow
+def test_the_unit_tests_pass_whatever_an_installation_sets(warehouse):
+    """A build by hand runs them with the vars of the installation, and stops below one that fails."""
+    for flow in CARDS:
+        warehouse.build(flow)
+
+    warehouse.unit_tests(**OTHER_SETTINGS)

@@ -1,10 +1,9 @@
 """A field that holds what it cannot mean holds its record and nothing else: every field that staging casts, one by one."""
 
 import pytest
-import yaml
 
 from d365_sandbox.schemas import read_finops, read_sales
-from tests.dbt.warehouse import DBT_PROJECT
+from prospect_to_cash.installation.new_project import preset_vars
 
 PRESETS = ("templates_2017", "templates_direct")
 GARBAGE = "12x"
@@ -32,7 +31,7 @@ def casted(warehouse, system: str, entity: str) -> list[str]:
 
 @pytest.fixture(params=PRESETS)
 def preset(request) -> dict:
-    return yaml.safe_load((DBT_PROJECT / "vars" / f"{request.param}.yml").read_text())
+    return preset_vars(request.param)
 
 
 @pytest.mark.parametrize("flow", DRIVING)

@@ -44,8 +44,9 @@ class Warehouse:
     # The warehouse that built last in a database: another one may have other SQL.
     builders: ClassVar[dict[str, "Warehouse"]] = {}
 
-    def __init__(self, url: str, folder: Path, project: Path = DBT_PROJECT):
+    def __init__(self, url: str, folder: Path, project: Path = DBT_PROJECT, target: str = "prod"):
         self.url = url
+        self.target = target
         self.project = project
         self.manifest = None
         self.folder = folder
@@ -331,6 +332,36 @@ class Warehouse:
         ):
             self.land("sales", "uoms", {"uomid": unit, "name": name, "_uomscheduleid_value": group})
 
+    def connect_environments(self, **refused: dict) -> None:
+        """Bind the connections of both systems, as extract does; ``refused``: an identity by system."""
+        for system, env_id in ENVIRONMENTS.items():
+            identity = {"env_id": env_id} | ({"companies": ["usmf", "demf"]} if system == "finops" else {})
+            self.run(
+                "insert into sync.environment values (%s, %s, %s) on conflict do nothing",
+                env_id, system, json.dumps(identity),
+            )  # fmt: skip
+            self.run(
+                "insert into sync.connection_environment values (%s, %s, %s)",
+                f"d365_{system}", env_id, json.dumps(refused[system]) if system in refused else None,
+            )  # fmt: skip
+
+    def relations(self, prefix: str = "") -> dict[str, list[str]]:
+        """{relation: its rows as text}, of all that dbt has built."""
+        tables = self.rows(
+            """
+            select schemaname, tablename from pg_tables where schemaname in
+            (select %s || name from unnest(array['staging', 'canonical', 'validation', 'outbound', 'seeds']) as name)
+            """,
+            prefix,
+        )
+        found = {}
+        for table in tables:
+            relation = sql.Identifier(table["schemaname"], table["tablename"])
+            rows = self.rows(sql.SQL("select r::text as row from {} as r order by 1").format(relation))
+            name = f"{table['schemaname'].removeprefix(prefix)}.{table['tablename']}"
+            found[name] = [row["row"] for row in rows]
+        return found
+
     def cut(self) -> str:
         """The cut of the next build, which then takes in everything that lands from now on."""
         return self.one("select pg_snapshot_xmin(pg_current_snapshot())::text")
@@ -339,9 +370,9 @@ class Warehouse:
         """Load every seed; the builds of tests exclude seeds."""
         self._invoke("seed", True)
 
-    def unit_tests(self) -> object:
+    def unit_tests(self, **variables: object) -> object:
         """Run the unit tests of the models."""
-        return self._invoke("test", True, "--select", "test_type:unit")
+        return self._invoke("test", True, "--select", "test_type:unit", **variables)
 
     def compile(self, **variables: object) -> object:
         """dbt's result of compiling every model."""
@@ -368,15 +399,20 @@ class Warehouse:
         return before != self.staging_vars
 
     def _invoke(self, command: str, expect: bool, *arguments: str, **variables: object) -> object:
-        from dbt.cli.main import dbtRunner
-
-        os.environ.update(self._environment())
         run_vars = {
             "sales_env_id": ENVIRONMENTS["sales"],
             "finops_env_id": ENVIRONMENTS["finops"],
             "companies": ["usmf", "demf"],
+            "build_id": 1,
         } | variables
-        arguments_of_dbt = ["--quiet", command, *arguments, "--vars", json.dumps(run_vars), *self.places()]
+        return self.invoke([command, *arguments, "--vars", json.dumps(run_vars)], expect)
+
+    def invoke(self, words: list[str], expect: bool = True) -> object:
+        """dbt's result of a command, to which only the places of this warehouse are added."""
+        from dbt.cli.main import dbtRunner
+
+        os.environ.update(self._environment())
+        arguments_of_dbt = ["--quiet", *words, *self.places()]
         runner = dbtRunner(manifest=self.parsed())
         # In a thread of its own: dbt walks the call stack several times, and that of pytest is long.
         with ThreadPoolExecutor(1) as thread:
@@ -398,7 +434,7 @@ class Warehouse:
     def places(self) -> list[str]:
         return [
             "--project-dir", str(self.project), "--profiles-dir", str(self.project),
-            "--target-path", str(self.folder), "--log-path", str(self.folder),
+            "--target", self.target, "--target-path", str(self.folder), "--log-path", str(self.folder),
         ]  # fmt: skip
 
     @staticmethod

@@ -17,7 +17,7 @@ from typing import Any
 from airflow.sdk.exceptions import AirflowException
 
 from prospect_to_cash.flow_card import SYSTEMS, FlowCard, load_cards
-from prospect_to_cash.installation.project import dbt_project, installation_vars
+from prospect_to_cash.installation.project import dbt_projects, installation_vars
 from prospect_to_cash.operators.extract import ExtractToRaw
 from prospect_to_cash.operators.load import LoadOutbound
 from prospect_to_cash.operators.reconcile import ReconcileTarget
@@ -52,7 +52,7 @@ class FlowTasks:
             file.write_text(text.replace("- name: contact_", f"- {size}\n    name: contact_"))
         with world.environment():
             self.cards: dict[str, FlowCard] = {
-                card.name: card for card in load_cards(dags / "flows", dbt_project(), installation_vars())
+                card.name: card for card in load_cards(dags / "flows", dbt_projects(), installation_vars())
             }
         self.runs = 0
 

@@ -137,10 +137,10 @@ def test_an_entity_set_has_one_table_name(entity, table):
 
 @pytest.fixture
 def staged(project):
-    """The same project, whose staging model of `things` takes own fields and a field that a var names."""
-    (project / "dbt" / "models" / "staging" / "sales" / "stg.sql").write_text(
-        "{{- own_columns('things', [var(\"label_column\")]) }}"
-    )
+    """The same project, whose source of `things` takes own fields and a field that a var names."""
+    path = project / "dbt" / "models" / "staging" / "sales" / "_sales__sources.yml"
+    meta = "config: {meta: {own_fields: things, fields_of_vars: [label_column]}}"
+    path.write_text(path.read_text().replace("{name: things,", f"{{name: things, {meta},"))
     (project / "flows" / "things.yaml").write_text(CARD)
     return project
 
@@ -157,6 +157,23 @@ def test_fields_that_vars_name_are_asked_for_too(staged):
         "id", "changed", "label", "new_region", "new_label"
     )  # fmt: skip
     assert selected(staged, own_fields={}, label_column="") == ("id", "changed", "label")
+
+
+def test_the_sources_of_an_installations_own_project_are_read_too(staged):
+    own = staged / "own" / "models" / "staging" / "sales"
+    own.mkdir(parents=True)
+    (own / "_own__sources.yml").write_text(
+        "sources: [{name: own, tables: [{name: dealers, identifier: sales_dealers, columns: [{name: id}, {name: city}]}]}]"
+    )
+    (staged / "flows" / "dealers.yaml").write_text(
+        CARD.replace("entity: things", "entity: dealers").replace("name: things", "name: dealers")
+    )
+
+    cards = load_cards(staged / "flows", [staged / "own", staged / "dbt"], {"label_column": "new_label"})
+
+    assert {card.name: card.reads[0].select for card in cards} == {
+        "dealers": ("id", "changed", "city"), "things": ("id", "changed", "label", "new_label")
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from d365_sandbox.records import BUSINESS_UNITS
-from local.environment import SAMPLE_VARS
+from prospect_to_cash.installation.new_project import preset_vars
 from tests.flows.quotes import FLOWS, HEADERS, differing_totals, messages, newest, quotation_lines
 from tests.flows.records import account, currency
 from tests.world import running_world
@@ -21,7 +21,7 @@ def world(database, airflow, tmp_path_factory):
     """Both systems with sample records of every kind and both companies, before the first run."""
     with running_world(
         tmp_path_factory.mktemp("world"), database, "--accounts", "100", "--products", "60",
-        env={"P2C_DBT_VARS": json.dumps({**SAMPLE_VARS, "line_discount": "line_item"})},
+        env={"P2C_DBT_VARS": json.dumps(preset_vars("sample"))},
         companies=("usmf", "demf"),
         parses_dags=True,
     ) as world:  # fmt: skip

@@ -1,23 +1,31 @@
-"""Own fields of an organization, sent to the other system by vars in a folder of overrides."""
+"""Own fields of an organization, sent to the other system by vars in the dbt project of its installation."""
 
 import pytest
 
+from prospect_to_cash.installation import new_project
+from tests.world import ROOT
+
 VARS = """
-own_fields:
-  accounts:
-    - source: accountcategorycode
-      target: CustClassificationId
-      values: {"1": "A", "2": "B"}
+  own_fields:
+    accounts:
+      - source: accountcategorycode
+        target: CustClassificationId
+        values: {"1": "A", "2": "B"}
 """
 
 
 @pytest.fixture
 def set_vars(tmp_path, monkeypatch, world):
-    """Write the vars of a folder of overrides; the DAGs are then parsed again, as Airflow does."""
-    monkeypatch.setitem(world.extra_env, "P2C_OVERRIDES", str(tmp_path))
+    """Set var own_fields in an installation's project; the DAGs are then parsed again, as Airflow does."""
+    folder = tmp_path / "installation"
+    new_project.make(folder, "templates_2017", ROOT / "dbt_project")
+    path = folder / "dbt_project.yml"
+    made = path.read_text(encoding="utf-8")
+    monkeypatch.setitem(world.extra_env, "P2C_DBT_PROJECT", str(folder))
 
     def write(text):
-        (tmp_path / "vars.yml").write_text(text, encoding="utf-8")
+        assert made.count("  own_fields: {}\n") == 1
+        path.write_text(made.replace("  own_fields: {}\n", text), encoding="utf-8")
         monkeypatch.setattr("tests.world._DAGS", {})
 
     return write
@@ -32,7 +40,7 @@ def delivered(world):
 
 @pytest.mark.slow
 def test_an_own_field_is_read_mapped_and_sent_and_an_unmapped_value_holds_its_account(world, set_vars):
-    set_vars("")
+    set_vars("  own_fields: {}\n")
     before = world.run("accounts")
     assert "own_field_unmapped" not in before["held"]
     first, second = delivered(world)[:2]

@@ -10,7 +10,7 @@ with all_mappings as (
         lower({{ clean('sales_value') }}) as sales_value,
         lower({{ clean('company') }}) as company,
         2 as priority
-    from {{ ref('company_map') }}
+    from {{ seed_rows('company_map', ['sales_value']) }}
     {%- for value, company in company_map.items() %}
     union all
     select lower({{ literal(value | string | trim) }}) as sales_value, lower({{ literal((company or '') | trim) }}) as company, 1 as priority

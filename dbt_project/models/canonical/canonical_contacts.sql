@@ -77,7 +77,7 @@ genders as (
     select distinct on (sales_code)
         sales_code,
         member
-    from {{ ref('gender') }}
+    from {{ seed_rows('gender', ['sales_code']) }}
     order by sales_code, member
 
 ),
@@ -87,7 +87,7 @@ marital_statuses as (
     select distinct on (sales_code)
         sales_code,
         member
-    from {{ ref('marital_status') }}
+    from {{ seed_rows('marital_status', ['sales_code']) }}
     order by sales_code, member
 
 ),
@@ -97,7 +97,7 @@ decision_roles as (
     select distinct on (sales_code)
         sales_code,
         role_code
-    from {{ ref('decision_role') }}
+    from {{ seed_rows('decision_role', ['sales_code']) }}
     order by sales_code, role_code
 
 )

@@ -37,7 +37,7 @@ unit_map as (
         {{ clean('sales_unit') }} as sales_unit,
         {{ clean('unit_group') }} as unit_group,
         decimals
-    from {{ ref('unit') }}
+    from {{ seed_rows('unit', ['unit_symbol']) }}
     order by folded_unit, unit_symbol, sales_unit
 
 ),

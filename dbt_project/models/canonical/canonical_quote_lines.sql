@@ -85,7 +85,7 @@ unit_map as (
     select distinct on (folded_unit)
         {{ key_fold(clean('sales_unit')) }} as folded_unit,
         {{ clean('unit_symbol') }} as unit_symbol
-    from {{ ref('unit') }}
+    from {{ seed_rows('unit', ['unit_symbol']) }}
     where sales_unit is not null
     order by folded_unit, unit_symbol
 

@@ -17,7 +17,7 @@ from psycopg2.extensions import parse_dsn
 from prospect_to_cash.database.failures import failure
 from prospect_to_cash.errors import Misconfigured, Unavailable
 
-ROLES = ("p2c_loader", "p2c_dbt", "p2c_console")
+ROLES = ("p2c_loader", "p2c_dbt", "p2c_dev", "p2c_console")
 TLS_OPTIONS = ("sslmode", "sslrootcert", "sslcert", "sslkey")
 _TLS_FAILURES = ("certificate", "SSL error", "private key", "sslmode")
 _OF_AIRFLOW = (

@@ -28,7 +28,8 @@ def bind(connection: Connection, conn_id: str, system: str, identity: Mapping[st
     """The ``env_id`` under which everything read and written over this connection is stored.
 
     ``identity`` is the environment's own description with a proposed ``env_id``. The first one is stored. Raises
-    Misconfigured when a later one differs.
+    Misconfigured when a later one differs; the connection is then refused until its environment is accepted, or is the
+    stored one again.
     """
     current = _ordered(identity)
     with connection, connection.cursor() as cursor:
@@ -37,6 +38,11 @@ def bind(connection: Connection, conn_id: str, system: str, identity: Mapping[st
             return _first(cursor, conn_id, system, current)
         env_id, stored = known
         if stored == current:
+            cursor.execute(
+                "update sync.connection_environment set refused_identity = null"
+                " where conn_id = %s and refused_identity is not null",
+                (conn_id,),
+            )
             return env_id
         cursor.execute(
             "update sync.connection_environment set refused_identity = %s where conn_id = %s",

@@ -24,7 +24,7 @@ from prospect_to_cash.database.instance import adopt_instance
 from prospect_to_cash.database.rows import one
 from prospect_to_cash.errors import Misconfigured, P2CError
 from prospect_to_cash.flow_card import CardError, load_cards
-from prospect_to_cash.installation.project import dbt_project
+from prospect_to_cash.installation.project import dbt_projects
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 MIGRATE_LOCK = 7_020_170_701
@@ -185,7 +185,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--dbt-project", type=Path, help="another dbt project than this installation's")
     options = parser.parse_args(arguments)
     try:
-        cards = load_cards(options.cards, options.dbt_project or dbt_project())
+        cards = load_cards(options.cards, options.dbt_project or dbt_projects())
         reads = [read for card in cards for read in card.reads]
         with connect(database_url(options.database_url, os.environ), None, "p2c migrate") as connection:
             applied = migrate(connection)

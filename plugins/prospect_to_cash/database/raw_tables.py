@@ -112,6 +112,6 @@ _TABLE = sql.SQL(
     );
     create index {index} on {table} (landed_xid);
     grant select, insert, update, delete on {table} to p2c_loader;
-    grant select on {table} to p2c_dbt, p2c_console;
+    grant select on {table} to p2c_dbt, p2c_dev, p2c_console;
     """
 )

@@ -20,18 +20,20 @@ MODELINE = "# yaml-language-server: $schema=flow_card.schema.json\n"
 
 
 def load_cards(
-    folder: Path, dbt_project: Path, variables: Mapping[str, object] | None = None
+    folder: Path, dbt_project: Path | Sequence[Path], variables: Mapping[str, object] | None = None
 ) -> list[FlowCard]:
     """Every card of a folder, in the order the flows first run (parents before children).
 
-    ``variables`` are the installation's dbt vars: some name further fields to read, and some decide
-    whether a read with ``only_if`` is made. Without them, the cards have all their reads. Raises CardError with
+    ``dbt_project`` is the dbt project, or an installation's own one and the package that it uses. ``variables`` are
+    the installation's dbt vars: some name further fields to read, and some decide whether a read with ``only_if`` is
+    made. Without them, the cards have all their reads. Raises CardError with
     one line per problem of any card.
     """
     paths = sorted(folder.glob("*.yaml"))
     if not paths:
         raise CardError(f"{folder} has no flow card (*.yaml): name the folder that holds the cards.")
-    known = columns(dbt_project, variables or {})
+    projects = [dbt_project] if isinstance(dbt_project, Path) else list(dbt_project)
+    known = columns(projects, variables or {})
     cards: list[FlowCard] = []
     found: list[str] = []
     for path in paths:
@@ -43,7 +45,7 @@ def load_cards(
     if found:
         raise CardError("\n".join(found))
     if variables is not None:
-        values = _declared_vars(dbt_project) | dict(variables)
+        values = _declared_vars(projects[-1]) | dict(variables)
         cards = [card.model_copy(update={"reads": _made(card, values)}) for card in cards]
     return sorted(cards, key=lambda card: (card.order, card.name))
 

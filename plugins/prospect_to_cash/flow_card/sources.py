@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from prospect_to_cash.flow_card.errors import CardError
 from prospect_to_cash.flow_card.own_fields import own_sources
-from prospect_to_cash.flow_card.reads import snake
 from prospect_to_cash.flow_card.values import FIELD_NAME, SYSTEMS
 
 Columns = dict[str, tuple[str, ...]]
 """Fields by raw table."""
-_OWN_COLUMNS = re.compile(r"""own_columns\(\s*["'](\w+)["']\s*(?:,\s*\[(.*?)\]\s*)?\)""", re.S)
 
 
-def columns(dbt_project: Path, variables: Mapping[str, object]) -> Columns:
+def columns(dbt_projects: Sequence[Path], variables: Mapping[str, object]) -> Columns:
     """The fields of every raw table of both systems."""
     found: Columns = {}
-    for system in SYSTEMS:
-        found |= source_columns(dbt_project, system)
-    for table, names in named_columns(dbt_project, variables).items():
+    for dbt_project in dbt_projects:
+        for system in SYSTEMS:
+            for table, names in source_columns(dbt_project, system).items():
+                found[table] = tuple(dict.fromkeys([*found.get(table, ()), *names]))
+    for table, names in named_columns(dbt_projects, variables).items():
         found[table] = tuple(dict.fromkeys([*found.get(table, ()), *names]))
     return found
 
@@ -34,38 +35,48 @@ def source_columns(dbt_project: Path, system: str) -> Columns:
     Those files are the one place which names the fields of a source; the source table's
     ``identifier`` is the raw table's name.
     """
-    found: Columns = {}
-    for path in sorted((dbt_project / "models" / "staging" / system).glob("*__sources.yml")):
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        for source in content["sources"]:
-            for table in source["tables"]:
-                names = tuple(column["name"] for column in table.get("columns", []))
-                found[table.get("identifier", table["name"])] = names
-    return found
+    return {
+        _raw_table(table): tuple(column["name"] for column in table.get("columns", []))
+        for table in _tables(dbt_project, system)
+    }
 
 
-def named_columns(dbt_project: Path, variables: Mapping[str, object]) -> Columns:
-    """Fields that vars name, by raw table: those of macro ``own_columns`` in the staging models.
+def named_columns(dbt_projects: Sequence[Path], variables: Mapping[str, object]) -> Columns:
+    """Fields that vars name, by raw table.
 
-    ``own_columns("<set>")`` takes the sources that var own_fields declares for the set, and in a
-    second argument ``[var("...")]`` vars that name a field each.
+    ``meta`` of a source table says which: ``own_fields: <set>`` takes the sources that var own_fields declares
+    for the set, and ``fields_of_vars: [var]`` the fields that these vars name.
     """
     own = own_sources(variables)
     found: Columns = {}
     entities: set[str] = set()
-    for system in SYSTEMS:
-        for path in sorted((dbt_project / "models" / "staging" / system).rglob("*.sql")):
-            for entity, also in _OWN_COLUMNS.findall(path.read_text(encoding="utf-8")):
-                entities.add(entity)
-                names = [variables.get(name) for name in re.findall(r"""var\(["'](\w+)["']\)""", also)]
-                named = [*own.get(entity, []), *filter(None, names)]
-                found[f"{system}_{snake(entity)}"] = _field_names(entity, named)
+    for dbt_project in dbt_projects:
+        for system in SYSTEMS:
+            for table in _tables(dbt_project, system):
+                meta = table.get("config", {}).get("meta", {})
+                if "own_fields" in meta:
+                    entity = str(meta["own_fields"])
+                    entities.add(entity)
+                    also = [variables.get(name) for name in meta.get("fields_of_vars", [])]
+                    found[_raw_table(table)] = _field_names(
+                        entity, [*own.get(entity, []), *filter(None, also)]
+                    )
     unknown = sorted(set(own) - entities)
     if unknown:
         raise CardError(
             f"Var own_fields names '{unknown[0]}', which takes none; it may name {', '.join(sorted(entities))}."
         )
     return found
+
+
+def _tables(dbt_project: Path, system: str) -> Iterator[dict[str, Any]]:
+    for path in sorted((dbt_project / "models" / "staging" / system).glob("*__sources.yml")):
+        for source in yaml.safe_load(path.read_text(encoding="utf-8"))["sources"]:
+            yield from source["tables"]
+
+
+def _raw_table(table: Mapping[str, Any]) -> str:
+    return str(table.get("identifier", table["name"]))
 
 
 def _field_names(entity: str, named: list[object]) -> tuple[str, ...]:

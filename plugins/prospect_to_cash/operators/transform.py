@@ -14,8 +14,7 @@ from prospect_to_cash.database.environments import companies_of, environment_of
 from prospect_to_cash.flow_card import SYSTEMS, FlowCard
 from prospect_to_cash.hooks import hook_for
 from prospect_to_cash.hooks.staging import StagingHook
-from prospect_to_cash.installation.overrides import described, overrides_folder
-from prospect_to_cash.installation.project import DBT_PROJECT, dbt_home, dbt_project, dbt_variables
+from prospect_to_cash.installation.project import dbt_home, dbt_projects, installation_vars, run_vars
 from prospect_to_cash.load import ledger
 from prospect_to_cash.operators.build_errors import error_of_build
 from prospect_to_cash.operators.failures import task_errors
@@ -52,9 +51,8 @@ class TransformFlow(BaseOperator):
                 store, self.card.name, context["dag_run"].run_id, run_kind(context).kind, params
             )
             environments = {system: environment_of(store, hook_for(system).conn_id) for system in SYSTEMS}
-            variables = dbt_variables(environments, companies_of(store, environments["finops"]))
-            self._log_overrides()
-            version = builds.mapping_version(dbt_project(), variables)
+            variables = run_vars(environments, companies_of(store, environments["finops"]))
+            version = builds.mapping_version(dbt_projects(), installation_vars() | variables)
             with connect(hook.uri(), "p2c_loader", "transform lock") as lock, builds.transform_lock(lock):
                 cut = builds.next_cut(store, self.card.name, version)
                 if cut.scope == "none":
@@ -70,12 +68,6 @@ class TransformFlow(BaseOperator):
         log.info("Run %s is planned for %s records%s", run_id, planned["read"], DRY if params.dry_run else "")
         return {"run_id": run_id, "read": planned["read"], "scope": cut.scope}
 
-    @staticmethod
-    def _log_overrides() -> None:
-        folder = overrides_folder()
-        if folder:
-            log.info("Overrides: %s", described(DBT_PROJECT, folder))
-
     def _build(
         self,
         store: Any,
@@ -88,7 +80,9 @@ class TransformFlow(BaseOperator):
         build_id = builds.begin_build(store, self.card.name, run_id, cut, version)
         folder = dbt_home() / f"{self.card.name}-{build_id}"
         try:
-            results, manifest, tables = run_dbt(self.card.name, variables, cut, version, environment, folder)
+            results, manifest, tables = run_dbt(
+                self.card.name, variables, cut, build_id, version, environment, folder
+            )
         except BaseException:
             builds.end_build(store, build_id, False, None, [])
             raise

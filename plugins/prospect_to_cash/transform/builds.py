@@ -2,7 +2,7 @@
 
 A page that began earlier may commit later, and a clock would miss it. Before a build, the oldest transaction that is
 still running is noted (``cut_to``); the next build takes in everything that landed in or after it. The cut advances
-only after a green build.
+only after a green build. A ``dbt build`` by hand has a row too, written by ``sync.note_build_by_hand``.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from prospect_to_cash.database.rows import one
 from prospect_to_cash.errors import Unavailable
 
 TRANSFORM_LOCK = 7_020_170_712
+MAPPING_FILES = ("dbt_project.yml", "packages.yml", "package-lock.yml")
 MAPPING_FOLDERS = ("models", "seeds", "macros", "tests")
 
 
@@ -40,14 +41,15 @@ class Cut:
     landed: tuple[str, ...] = ()
 
 
-def mapping_version(dbt_project: Path, variables: Mapping[str, object]) -> str:
-    """Hash of everything that decides how a record is mapped: SQL, seeds, macros, vars."""
+def mapping_version(dbt_projects: Sequence[Path], variables: Mapping[str, object]) -> str:
+    """Hash of everything that decides how a record is mapped: SQL, seeds, macros, vars; of the package's project, too."""
     digest = hashlib.sha256()
-    paths = [dbt_project / "dbt_project.yml"]
-    for folder in MAPPING_FOLDERS:
-        paths += [path for path in sorted((dbt_project / folder).rglob("*")) if path.is_file()]
-    for path in paths:
-        digest.update(str(path.relative_to(dbt_project)).encode() + b"\0" + path.read_bytes() + b"\0")
+    for dbt_project in dbt_projects:
+        paths = [dbt_project / name for name in MAPPING_FILES if (dbt_project / name).is_file()]
+        for folder in MAPPING_FOLDERS:
+            paths += [path for path in sorted((dbt_project / folder).rglob("*")) if path.is_file()]
+        for path in paths:
+            digest.update(str(path.relative_to(dbt_project)).encode() + b"\0" + path.read_bytes() + b"\0")
     digest.update(json.dumps(variables, sort_keys=True, default=str).encode())
     return digest.hexdigest()[:16]
 
@@ -79,7 +81,8 @@ def transform_lock(connection: Connection, timeout: float = 3600.0) -> Iterator[
 def next_cut(connection: Connection, flow: str, version: str) -> Cut:
     """What is new for the flow since its last green build, in the raw tables that its models read.
 
-    Other flows land records too, so the models' tables count, not the flow's own reads.
+    Other flows land records too, so the models' tables count, not the flow's own reads. After a build by another mapping,
+    of any flow or by hand, everything is built anew: flows share relations.
     """
     with connection, connection.cursor() as cursor:
         cursor.execute(
@@ -88,13 +91,19 @@ def next_cut(connection: Connection, flow: str, version: str) -> Cut:
         cut_to, identifier = one(cursor)
         cursor.execute(
             """
-            select cut_to::text, mapping_version, system_identifier, tables from sync.builds
+            select
+                cut_to::text, mapping_version, system_identifier, tables,
+                exists (
+                    select 1 from sync.builds as later
+                    where later.build_id > builds.build_id and later.mapping_version <> builds.mapping_version
+                ) as built_otherwise
+            from sync.builds
             where flow = %s and state = 'green' order by build_id desc limit 1
             """,
             (flow,),
         )
         last = cursor.fetchone()
-        if last is None or last[1] != version or last[2] != identifier or last[3] is None:
+        if last is None or last[1] != version or last[2] != identifier or last[3] is None or last[4]:
             return Cut("all", "0", cut_to)
         cut_from = last[0]
         landed = raw_tables.landed_since(cursor, last[3], cut_from)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import hashlib
 import json
+import logging
 import os
 import re
 import shutil
@@ -21,6 +22,7 @@ from prospect_to_cash.installation.project import dbt_home, dbt_project
 from prospect_to_cash.transform.builds import Cut
 from prospect_to_cash.transform.dbt_locks import use_unnamed_locks
 
+log = logging.getLogger(__name__)
 # The last line of a traceback, which names the class of psycopg2 in every language of the server.
 _PSYCOPG = re.compile(r"^psycopg2\.(?:errors\.)?(\w+):", re.MULTILINE)
 
@@ -46,6 +48,7 @@ def run_dbt(
     flow: str,
     variables: Mapping[str, object],
     cut: Cut,
+    build_id: int,
     version: str,
     environment: Mapping[str, str],
     folder: Path,
@@ -64,11 +67,12 @@ def run_dbt(
     os.environ.setdefault("DBT_SEND_ANONYMOUS_USAGE_STATS", "False")
     folder.mkdir(parents=True, exist_ok=True)
     project = str(dbt_project())
-    places = ["--project-dir", project, "--profiles-dir", project]
+    places = ["--project-dir", project, "--profiles-dir", project, "--target", "prod"]
     places += ["--target-path", str(folder), "--log-path", str(folder), "--quiet", "--no-use-colors"]
 
     manifest = _manifest(flow, variables, f"{version}-{project}-{environment['P2C_DB_NAME']}", folder, places)
-    build_vars = {**variables, "scope": cut.scope, "cut_from": cut.cut_from}
+    log.info("dbt project %s: %s", project, described(manifest))
+    build_vars = {**variables, "scope": cut.scope, "cut_from": cut.cut_from, "build_id": build_id}
     select = ["--select", f"+tag:{flow}", "--indirect-selection", "buildable"]
     # Unit tests check the SQL, not the data: they belong in `make test`, not in every run.
     excluded = ["unit_test", "seed"] if cut.scope == "changed" else ["unit_test"]
@@ -116,6 +120,35 @@ def _reads_other_raw_tables(manifest: Any, node: Any, parents: list[str], landed
         return False
     sources = [manifest.sources[name] for name in parents]
     return all(source.schema == "raw" and source.identifier not in landed for source in sources)
+
+
+def described(manifest: Any) -> str:
+    """What an installation's own project replaces and adds, in one line for the log."""
+    root = manifest.metadata.project_name
+    own = {
+        node.name
+        for node in manifest.nodes.values()
+        if node.package_name == root and node.resource_type in ("model", "seed")
+    }
+    packages = {node.package_name for node in manifest.nodes.values()}
+    if packages <= {root}:
+        return "no installation's own project; set P2C_DBT_PROJECT for one"
+    disabled = {
+        node.name
+        for nodes in manifest.disabled.values()
+        for node in nodes
+        if node.resource_type in ("model", "seed")
+    }
+    parts = [
+        f"{word} {', '.join(sorted(names))}"
+        for word, names in (
+            ("replaces", own & disabled),
+            ("adds", own - disabled),
+            ("leaves out", disabled - own),
+        )
+        if names
+    ]
+    return "; ".join(parts) or "replaces and adds nothing"
 
 
 def raw_tables(manifest: Any, flow: str) -> list[str]:

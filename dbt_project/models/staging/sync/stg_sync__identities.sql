@@ -12,13 +12,13 @@ with source as (
     from {{ source('sync', 'identity') }}
     where
         (
-            env_id = {{ literal(var('finops_env_id')) }}
+            env_id = {{ literal(env_id('finops')) }}
             and (
                 entity in ('CustomersV3', 'CDSContactPersons') and answer is not null
                 or entity = 'CDSSalesQuotationHeaders'
             )
         )
-        or (env_id = {{ literal(var('sales_env_id')) }} and entity in ('products', 'productpricelevels'))
+        or (env_id = {{ literal(env_id('sales')) }} and entity in ('products', 'productpricelevels'))
 
 ),
 

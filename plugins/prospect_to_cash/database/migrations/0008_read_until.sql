@@ -48,4 +48,4 @@ left join lateral (
 ) as exported on true;
 
 comment on view sync.read_until is 'Up to when each entity set has been read without a gap.';
-grant select on sync.read_until to p2c_loader, p2c_dbt, p2c_console;
+grant select on sync.read_until to p2c_loader, p2c_dbt, p2c_dev, p2c_console;
