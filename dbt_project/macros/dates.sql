@@ -1,6 +1,7 @@
 {#
   Requested dates of Sales. Their columns show a date and hold an instant: forms store the midnight of who typed the date,
-  other writers often 00:00 UTC (ruling 19). `instant` is such a value, `zone` the IANA name of the row's time zone.
+  other writers often 00:00 UTC (ruling 19). `instant` is such a value, `zones` are expressions with IANA names of time
+  zones: that of the row, and that of the settings of the owner.
 #}
 {% macro time_zones() -%}
     select distinct on (code)
@@ -12,28 +13,28 @@
 {%- endmacro %}
 
 {# The zone names to try, as SQL expressions. Midnight in one of them is the date that was typed. #}
-{% macro date_zones(zone) -%}
+{% macro date_zones(zones) -%}
     {%- set fallback = var('sales_time_zone') -%}
     {%- if fallback and modules.pytz is defined and fallback not in modules.pytz.all_timezones -%}
         {{ exceptions.raise_compiler_error(
             "Var 'sales_time_zone' is '" ~ fallback ~ "'; it must be the IANA name of a time zone, such as Europe/Berlin."
         ) }}
     {%- endif -%}
-    {{ return(["'UTC'", zone] + ([literal(fallback)] if fallback else [])) }}
+    {{ return(["'UTC'"] + zones + ([literal(fallback)] if fallback else [])) }}
 {%- endmacro %}
 
 {# An installation may have its own: docs/installation.md. #}
-{% macro requested_date(instant, zone) -%}
+{% macro requested_date(instant, zones) -%}
     {%- if this -%}
-        {{ adapter.dispatch("requested_date", "prospect_to_cash")(instant, zone) }}
+        {{ adapter.dispatch("requested_date", "prospect_to_cash")(instant, zones) }}
     {%- else -%}
-        {{ default__requested_date(instant, zone) }}
+        {{ default__requested_date(instant, zones) }}
     {%- endif -%}
 {%- endmacro %}
 
-{% macro default__requested_date(instant, zone) -%}
+{% macro default__requested_date(instant, zones) -%}
     case
-        {%- for each in date_zones(zone) %}
+        {%- for each in date_zones(zones) %}
         when ({{ instant }} at time zone {{ each }})::time = time '00:00' then ({{ instant }} at time zone {{ each }})::date
         {%- endfor %}
         else (({{ instant }} + interval '12 hours') at time zone 'UTC')::date
@@ -41,9 +42,9 @@
 {%- endmacro %}
 
 {# Whether the date is a guess: the value is midnight in none of the zones. #}
-{% macro is_date_uncertain(instant, zone) -%}
+{% macro is_date_uncertain(instant, zones) -%}
     coalesce(
-        {%- for each in date_zones(zone) %}
+        {%- for each in date_zones(zones) %}
         {{ "and " if not loop.first }}({{ instant }} at time zone {{ each }})::time is distinct from time '00:00'
         {%- endfor %}
         and {{ instant }} is not null,

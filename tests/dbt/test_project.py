@@ -356,6 +356,7 @@ OTHER_SETTINGS = {
     "product_master_company": "xx", "price_list_pin": "x", "price_item_old": "delete", "unit_group": "x",
     "product_activation": False, "product_retire_after_reads": 9, "line_discount": "line_item",
     "quote_date_when_blank": "2031-01-01", "quote_country_when_blank": "SE", "sales_time_zone": "Asia/Tokyo",
+    "read_user_settings": False,
     "quote_blank_ship_to": "hold", "quote_address_description": "x", "quote_site_id": "x", "quote_warehouse_id": "x",
     "quote_won_counts": False, "quote_close": "delete", "quote_sent": "write", "send_sales_price": False,
     "quote_total_check": "off", "contact_number_column": "new_no", "company_column": "new_co",

@@ -59,6 +59,23 @@ def test_the_date_that_was_typed_goes_over(quotes, zone):
         assert (shipped(quotes, key), told[key]) == ((date, date), uncertain), (value, code)
 
 
+def test_a_date_without_the_zone_of_its_row_is_read_in_the_zone_of_its_owner(quotes):
+    berlin, nowhere = (f"00000000-0000-4000-8000-00000000000{n}" for n in (1, 2))
+    for owner, code in ((berlin, 110), (nowhere, 9999)):
+        quotes.land("sales", "usersettingscollection", {"systemuserid": owner, "timezonecode": code})
+    keys = [
+        quotes.quote(n, 1, _ownerid_value=owner, requestdeliveryby="2026-04-30T22:00:00Z")
+        for n, owner in enumerate((berlin, nowhere), start=1)
+    ]
+    quotes.quote_line(1, 1, requestdeliveryby="2026-04-30T22:00:00Z")
+
+    quotes.build("quotes")
+
+    assert shipped(quotes, keys[0]) == ("2026-05-01", "2026-05-01")
+    assert quotes.violations("quotes", keys[0]) == {}
+    assert quotes.violations("quotes", keys[1]) == {"date_zone_uncertain": "warn"}
+
+
 @pytest.mark.rule("quotes", "date_zone_uncertain")
 def test_a_date_that_is_midnight_nowhere_is_told(quotes):
     key = quotes.quote(1, requestdeliveryby="2026-05-01T09:15:00Z")

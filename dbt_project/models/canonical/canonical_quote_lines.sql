@@ -21,7 +21,8 @@ lines as (
         numbers.is_number_shared,
         quotes.quote_number,
         quotes.company,
-        quotes.ships_on as quote_ships_on
+        quotes.ships_on as quote_ships_on,
+        quotes.owner_zone
     from {{ ref('stg_sales__quotedetails') }} as lines
     inner join numbers on numbers.quotedetail_id = lines.source_key
     inner join {{ ref('canonical_quotes') }} as quotes on quotes.source_key = numbers.quote_key
@@ -194,10 +195,10 @@ select
     quantity::numeric(28, 10) as quantity,
     quantity_decimals,
     case
-        when requested_at >= '1901-01-01' then {{ requested_date('requested_at', 'zone') }}
+        when requested_at >= '1901-01-01' then {{ requested_date('requested_at', ['zone', 'owner_zone']) }}
         else quote_ships_on
     end as ships_on,
-    requested_at >= '1901-01-01' and {{ is_date_uncertain('requested_at', 'zone') }} as is_date_uncertain,
+    requested_at >= '1901-01-01' and {{ is_date_uncertain('requested_at', ['zone', 'owner_zone']) }} as is_date_uncertain,
     requested_at,
 
     -- amounts

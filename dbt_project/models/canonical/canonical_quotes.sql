@@ -27,6 +27,17 @@ time_zones as (
 
 ),
 
+owners as (
+
+    select
+        settings.source_key as owner_id,
+        time_zones.zone
+    from {{ ref('stg_sales__usersettingscollection') }} as settings
+    inner join time_zones on time_zones.code = settings.time_zone_code
+    where not settings.is_deleted
+
+),
+
 delivered_quotations as (
 
     select
@@ -139,11 +150,12 @@ select
     newest.email,
     {%- set date_when_blank = var('quote_date_when_blank') %}
     case
-        when newest.requested_at >= '1901-01-01' then {{ requested_date('newest.requested_at', 'time_zones.zone') }}
+        when newest.requested_at >= '1901-01-01' then {{ requested_date('newest.requested_at', ['time_zones.zone', 'owners.zone']) }}
         else {{ literal(date_when_blank) ~ '::date' if date_when_blank else 'null::date' }}
     end as ships_on,
     newest.requested_at >= '1901-01-01'
-    and {{ is_date_uncertain('newest.requested_at', 'time_zones.zone') }} as is_date_uncertain,
+    and {{ is_date_uncertain('newest.requested_at', ['time_zones.zone', 'owners.zone']) }} as is_date_uncertain,
+    owners.zone as owner_zone,
     newest.requested_at,
     newest.line_total_amount::numeric(28, 10) as line_total_amount,
     newest.discount_amount <> 0 or newest.discount_percentage <> 0 or newest.freight_amount <> 0 as has_header_amounts,
@@ -158,5 +170,6 @@ left join shared_numbers on shared_numbers.source_key = newest.document_key
 left join {{ ref('canonical_quote_customers') }} as customers on customers.source_key = newest.customer_id
 left join currencies on currencies.currency_id = newest.currency_id
 left join time_zones on time_zones.code = newest.time_zone_code
+left join owners on owners.owner_id = newest.owner_id
 left join quotations
     on quotations.company = customers.company and quotations.folded_number = {{ key_fold('newest.quote_number') }}

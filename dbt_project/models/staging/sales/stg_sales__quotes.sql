@@ -14,6 +14,7 @@ with source as (
             statecode text,
             statuscode text,
             _customerid_value text,
+            _ownerid_value text,
             _transactioncurrencyid_value text,
             requestdeliveryby text,
             createdon text,
@@ -46,6 +47,7 @@ renamed as (
         quotenumber as typed_number,
         coalesce({{ safe_integer('revisionnumber') }}, 0) as revision,
         {{ safe_uuid('_customerid_value') }}::text as customer_id,
+        {{ safe_uuid('_ownerid_value') }}::text as owner_id,
         {{ safe_uuid('_transactioncurrencyid_value') }}::text as currency_id,
 
         -- attributes
