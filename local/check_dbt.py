@@ -28,7 +28,8 @@ def main(project: Path = ROOT / "dbt_project", conventions: Path = ROOT / "dbt-b
             "DBT_PROJECT_DIR": scratch,  # dbt-bouncer reads the manifest in `target` of this folder
         }
         parse: list[str | Path] = [
-            PROGRAMS / "dbt", "parse", "--project-dir", project, "--profiles-dir", project, "--quiet", "--warn-error",
+            PROGRAMS / "dbt", "parse", "--project-dir", project, "--profiles-dir", project, "--target", "prod",
+            "--quiet", "--warn-error",
         ]  # fmt: skip
         bounce: list[str | Path] = [PROGRAMS / "dbt-bouncer", "run", "--config-file", conventions]
         for command in (parse, bounce):

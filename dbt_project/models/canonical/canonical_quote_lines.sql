@@ -194,11 +194,12 @@ select
     unit_symbol,
     quantity::numeric(28, 10) as quantity,
     quantity_decimals,
+    {%- set zones = ['zone', 'owner_zone'] %}
     case
-        when requested_at >= '1901-01-01' then {{ requested_date('requested_at', ['zone', 'owner_zone']) }}
+        when requested_at >= '1901-01-01' then {{ requested_date('requested_at', zones) }}
         else quote_ships_on
     end as ships_on,
-    requested_at >= '1901-01-01' and {{ is_date_uncertain('requested_at', ['zone', 'owner_zone']) }} as is_date_uncertain,
+    requested_at >= '1901-01-01' and {{ is_date_uncertain('requested_at', zones) }} as is_date_uncertain,
     requested_at,
 
     -- amounts

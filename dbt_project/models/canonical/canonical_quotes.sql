@@ -149,12 +149,13 @@ select
     currencies.currency_code,
     newest.email,
     {%- set date_when_blank = var('quote_date_when_blank') %}
+    {%- set zones = ['time_zones.zone', 'owners.zone'] %}
     case
-        when newest.requested_at >= '1901-01-01' then {{ requested_date('newest.requested_at', ['time_zones.zone', 'owners.zone']) }}
+        when newest.requested_at >= '1901-01-01' then {{ requested_date('newest.requested_at', zones) }}
         else {{ literal(date_when_blank) ~ '::date' if date_when_blank else 'null::date' }}
     end as ships_on,
     newest.requested_at >= '1901-01-01'
-    and {{ is_date_uncertain('newest.requested_at', ['time_zones.zone', 'owners.zone']) }} as is_date_uncertain,
+    and {{ is_date_uncertain('newest.requested_at', zones) }} as is_date_uncertain,
     owners.zone as owner_zone,
     newest.requested_at,
     newest.line_total_amount::numeric(28, 10) as line_total_amount,

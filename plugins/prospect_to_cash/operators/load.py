@@ -86,10 +86,7 @@ class LoadOutbound(BaseOperator):
         names = ", ".join(write.name for write in self.writes)
         planned = {write.name: plan_rows.count_planned(store, run_id, write) for write in self.writes}
         if dry_run or not any(planned.values()):
-            for name, rows in planned.items() if dry_run else ():
-                log.info("%s: a dry run sends nothing; a run would send %s rows", name, rows)
-            if not dry_run:
-                log.info("%s: nothing to send", names)
+            _log_nothing(planned, dry_run)
             return {"writes": names, "counts": {}, "operations": 0}
         version = runs.mapping_version(store, run_id)
         system = self.writes[0].system
@@ -117,3 +114,12 @@ class LoadOutbound(BaseOperator):
         listed = ", ".join(f"{rows} rows {state}" for state, rows in delivered.counts.items())
         log.info("%s: %s operations sent; of the plan %s", names, delivered.operations, listed or "no row")
         return {"writes": names, "counts": delivered.counts, "operations": delivered.operations}
+
+
+def _log_nothing(planned: Mapping[str, int], dry_run: bool) -> None:
+    """Why nothing is sent; ``planned`` are the rows of each write."""
+    for name, rows in planned.items():
+        if dry_run:
+            log.info("%s: a dry run sends nothing; a run would send %s rows", name, rows)
+        else:
+            log.info("%s: nothing to send", name)

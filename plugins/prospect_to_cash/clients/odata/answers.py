@@ -78,15 +78,18 @@ def read_fault(status: int, body: bytes, request_id: str = "") -> Fault:
         sentence = str(found.get("error_description") or error or unexplained)
         return Fault(status, str(error or ""), sentence, foreign=True)
     text, type_name = _reason(error)
-    sentence = infolog_sentence(text)
-    outer = infolog_sentence(_message(error))
-    if not sentence:
-        sentence = unexplained if not error else _unknown(where, body)
-    elif outer and outer not in sentence and outer not in _EMPTY_PHRASES:
-        sentence += f" (Outer message: {outer})"
+    sentence = _sentence(error, text) or (_unknown(where, body) if error else unexplained)
     return Fault(
         status, str(error.get("code") or ""), sentence, text, type_name, foreign="error" not in found
     )
+
+
+def _sentence(error: dict[str, Any], text: str) -> str:
+    """The message that explains most, made readable, and the outermost one after it where that says something else."""
+    sentence, outer = infolog_sentence(text), infolog_sentence(_message(error))
+    if not sentence or not outer or outer in sentence or outer in _EMPTY_PHRASES:
+        return sentence
+    return f"{sentence} (Outer message: {outer})"
 
 
 def _unknown(where: str, body: bytes) -> str:
