@@ -26,7 +26,7 @@ def test_a_var_that_blocks_most_records_stops_the_run_with_the_name_of_the_rule(
         f"The gate stopped flow accounts before anything was sent: {blocked[0]} of its records are blocked"
         in log
     )
-    assert f"{unknown[0]} by customer_group_missing" in log
+    assert f"{unknown[0]} records by rule customer_group_missing" in log
     assert world.sql("select state from sync.builds") == [("failed",)]
     assert world.writes() == []
 
