@@ -21,7 +21,7 @@ def stored_reports(runs: Sequence[tuple[str, str]]) -> dict[str, object]:
     from prospect_to_cash.database.connections import connect
     from prospect_to_cash.flow_card import load_cards
     from prospect_to_cash.hooks.staging import StagingHook
-    from prospect_to_cash.installation.project import dbt_project
+    from prospect_to_cash.installation.project import dbt_projects, installation_vars
     from prospect_to_cash.operators import reconcile
     from prospect_to_cash.operators.report import render
     from prospect_to_cash.plan import runs as stored
@@ -29,7 +29,7 @@ def stored_reports(runs: Sequence[tuple[str, str]]) -> dict[str, object]:
     with connect(StagingHook().uri(), "p2c_loader", "p2c report") as store:
         found = [stored.find_run(store, flow, run_id) for flow, run_id in runs]
         reports = stored.reports(store, [number for number in found if number is not None])
-        cards = load_cards(ROOT / "dags" / "flows", dbt_project())
+        cards = load_cards(ROOT / "dags" / "flows", dbt_projects(), installation_vars())
         texts = [render(store, reports, cards)] if reports else []
         texts += [reconcile.render(store, run_id) for flow, run_id in runs if flow == reconcile.DAG_RECONCILE]
         return {"reports": reports, "text": "\n\n".join(texts)}
