@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from prospect_to_cash.errors import P2CError
+from prospect_to_cash.errors import Misconfigured, P2CError
 from prospect_to_cash.installation import new_project
 from prospect_to_cash.installation.project import VARIABLE, shipped_project
 
@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _init(options: argparse.Namespace) -> None:
-    package = options.package.absolute() if options.package else shipped_project()
+    package = _package(options)
     folder = options.folder.expanduser().absolute()
     new_project.make(folder, options.preset, package.resolve(), options.name)
     print(
@@ -32,6 +32,15 @@ def _init(options: argparse.Namespace) -> None:
         f"Set {VARIABLE}={folder} for every process of Airflow, keep the folder under version control, and look at the vars "
         "in its dbt_project.yml."
     )
+
+
+def _package(options: argparse.Namespace) -> Path:
+    if options.package:
+        return Path(options.package).absolute()
+    try:
+        return shipped_project()
+    except Misconfigured as error:
+        raise Misconfigured(f"{error} Or name the folder of our dbt project with --package.") from None
 
 
 def _parser() -> argparse.ArgumentParser:

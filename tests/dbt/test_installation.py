@@ -201,6 +201,14 @@ def test_p2c_init_says_in_a_sentence_why_it_cannot(tmp_path, monkeypatch, capsys
     assert not (tmp_path / "new").exists()
 
 
+def test_p2c_init_asks_for_our_project_when_it_does_not_know_where_it_is(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("P2C_DBT_PROJECT", str(tmp_path / "nowhere"))
+
+    assert cli.main(["init", str(tmp_path / "new")]) == 1
+
+    assert "Or name the folder of our dbt project with --package." in capsys.readouterr().err
+
+
 def test_p2c_init_writes_the_vars_of_the_preset_among_all_others(installation, package):
     written = yaml.safe_load((installation / "dbt_project.yml").read_text(encoding="utf-8"))["vars"]
     declared = project.declared_vars(package)
