@@ -20,7 +20,7 @@ DATABASE = "database.sql"
 
 def save(file: Path, database_url: str, sandbox: Path, addresses: Mapping[str, str]) -> None:
     """Write the database and the stand-ins' folder to ``file``; ``addresses`` are {placeholder: host and port}."""
-    command = [_program("pg_dump"), "--no-owner", "--dbname", database_url]
+    command = [_program("pg_dump"), "--dbname", database_url]
     dumped = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     texts = {DATABASE: _replaced(dumped, {address: name for name, address in addresses.items()})}
     for path in sorted(sandbox.rglob("*.jsonl")):
