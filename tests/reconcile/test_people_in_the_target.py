@@ -43,6 +43,23 @@ def test_an_edit_of_a_field_of_ours_is_found_and_put_right(witness, kind, value)
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_a_second_edit_that_was_only_reported_is_put_right_like_the_first(witness, kind):
+    shop = witness.shop
+    source = shop.add(kind, g="x@example.com")
+    shop.run()
+    witness.edit(source, {fields_of(source)[1]: "first by hand"})
+    assert witness.reconcile("repair") == {"different": 1}
+    shop.run()
+
+    witness.edit(source, {fields_of(source)[1]: "second by hand"})
+
+    assert witness.reconcile("report") == {"different": 1}
+    assert witness.reconcile("repair") == {"different": 1}
+    assert shop.run().get("updated") == 1
+    assert shop.differences() == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_what_people_enter_in_a_field_that_is_empty_and_was_never_sent_is_theirs(witness, kind):
     shop = witness.shop
     source = shop.add(kind)

@@ -104,7 +104,14 @@ left join pg_temp.ours as ours on ours.source_key = difference.source_key
 on conflict (env_id, write, subject, field) where resolved_at is null do update
 set kind = excluded.kind, ours = excluded.ours, theirs = excluded.theirs, record = excluded.record,
     last_reconcile = excluded.last_reconcile, last_seen = clock_timestamp(), times_seen = finding.times_seen + 1,
-    repair_asked_at = coalesce(excluded.repair_asked_at, finding.repair_asked_at)
+    repair_asked_at = coalesce(
+        excluded.repair_asked_at,
+        -- for other values nobody has asked yet
+        case
+            when (finding.ours, finding.theirs) is not distinct from (excluded.ours, excluded.theirs)
+                then finding.repair_asked_at
+        end
+    )
 """
 
 
