@@ -46,6 +46,7 @@ def test_missing_values_are_printed_as_json_and_nothing_is_written(commands):
 
     assert out.endswith("accounts\n  nothing is missing\n")
     out, _ = commands.outputs("run", "accounts", "--dry-run")
-    (line,) = [line for line in out.splitlines() if re.match(r"accounts +\d", line)]
-    assert int(line.split()[2]) > 20
+    assert "This is a dry run: nothing was sent" in out
+    (line,) = [line for line in out.splitlines() if re.match(r"accounts \(dry run\) +\d", line)]
+    assert int(line.split()[4]) > 20
     assert line.split()[-3:-1] == ["0", "0"]

@@ -34,7 +34,7 @@ owners as (
         time_zones.zone
     from {{ ref('stg_sales__usersettingscollection') }} as settings
     inner join time_zones on time_zones.code = settings.time_zone_code
-    where not settings.is_deleted
+    where not settings.is_deleted and {{ 'true' if var('read_user_settings') else 'false' }}
 
 ),
 
