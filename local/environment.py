@@ -15,6 +15,7 @@ from local.installation import sample_project
 from local.paths import Paths
 from local.postgres import AIRFLOW_DATABASE, EmbeddedPostgres
 from local.stand_ins import CLIENT_ID, CLIENT_SECRET, StandIns
+from prospect_to_cash.database.connections import ConnectionParts
 
 SYSTEM_CONNECTIONS = ("AIRFLOW_CONN_D365_SALES", "AIRFLOW_CONN_D365_FINOPS")
 
@@ -67,13 +68,13 @@ def airflow_env(
 def dbt_environment(url: str) -> dict[str, str]:
     """The variables that dbt's profiles.yml reads, for a `dbt build` by hand."""
     parts = urlsplit(url)
-    return {
-        "P2C_DB_HOST": parts.hostname or "",
-        "P2C_DB_PORT": str(parts.port or 5432),
-        "P2C_DB_NAME": unquote(parts.path.lstrip("/")),
-        "P2C_DB_USER": unquote(parts.username or ""),
-        "P2C_DB_PASSWORD": unquote(parts.password or ""),
-    }
+    return ConnectionParts(
+        login=unquote(parts.username or ""),
+        password=unquote(parts.password or ""),
+        host=parts.hostname or "",
+        port=parts.port or 5432,
+        schema=unquote(parts.path.lstrip("/")),
+    ).dbt_environment()
 
 
 def settings_used(environment: Mapping[str, str]) -> str:

@@ -38,17 +38,18 @@ def task_errors(ti: Any = None) -> Iterator[None]:
         yield
     except (P2CError, psycopg2.Error) as error:
         kind = AirflowFailException if is_lasting(error) else AirflowException
-        raise kind(_told(ti, sentence(error))) from None
+        raise kind(_logged(ti, sentence(error))) from None
     except AirflowException as error:  # of several entity sets, made by group_error
-        _told(ti, str(error))
+        _logged(ti, str(error))
         raise
     except OSError as error:
         if error.errno not in _DISK_FULL:
             raise
-        raise AirflowException(_told(ti, sentence(error))) from None
+        raise AirflowException(_logged(ti, sentence(error))) from None
 
 
-def _told(ti: Any, text: str) -> str:
+def _logged(ti: Any, text: str) -> str:
+    """The sentence, once it is in the log and kept for the report."""
     log.error("This task stopped:\n%s", wrapped(text))
     if ti is not None:
         try:
@@ -68,8 +69,8 @@ def why_incomplete(ti: Any, names: Sequence[str], results: Mapping[str, object])
     open_tasks = [name for name in names if results[name] is None]
     if not open_tasks:
         return ""
-    told = ti.xcom_pull(task_ids=open_tasks, key=STOPPED) or []
-    reasons = {name: text for name, text in zip(open_tasks, told, strict=False) if text}
+    sentences = ti.xcom_pull(task_ids=open_tasks, key=STOPPED) or []
+    reasons = {name: text for name, text in zip(open_tasks, sentences, strict=False) if text}
     silent = ", ".join(name for name in open_tasks if name not in reasons)
     if not reasons:
         return f"The run is not complete: {silent} did not succeed; the log of each task says why."

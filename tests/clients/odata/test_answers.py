@@ -66,7 +66,7 @@ def test_noise_is_dropped_unless_there_is_nothing_else(text, sentence):
             b'{"fault": {"for": "j.doe@contoso.com", "no": 12345678}, "x": "' + b"y" * 500 + b'"}',
             "",
             'HTTP 404 with an answer in an unknown form: {"fault": {"for": "...", "no": ...}, "x": "'
-            + "y" * 238,
+            + "y" * 257,
         ),
         (
             b"<html><TITLE> Not &amp; found </TITLE>",
@@ -140,3 +140,10 @@ def test_an_answer_that_explains_nothing_names_the_id_of_its_request():
     assert fault_of(reply).sentence == "HTTP 418 (request a1) without any explanation."
     shown = fault_of(replace(reply, body=b'["?"]')).sentence
     assert shown == 'HTTP 418 (request a1) with an answer in an unknown form: ["?"]'
+
+
+def test_a_token_at_the_end_of_what_is_shown_is_masked_too():
+    token = "eyJ" + "a" * 60
+    for body in (f'["{"x" * 285}{token}"]', "x" * 285 + f" {token}"):
+        shown = read_fault(404, body.encode()).sentence
+        assert "eyJ" not in shown

@@ -94,8 +94,12 @@ def _sentence(error: dict[str, Any], text: str) -> str:
 
 def _unknown(where: str, body: bytes) -> str:
     """A sentence with the beginning of a body whose form is not known."""
-    beginning = " ".join(body[:1200].decode("utf-8", "replace").split())[:SHOWN]
-    return f"{where} with an answer in an unknown form: {masked(beginning)}"
+    return f"{where} with an answer in an unknown form: {_beginning(body)}"
+
+
+def _beginning(body: bytes) -> str:
+    """The first characters of a body in one line. It is masked before it is cut: half a token is one no more to the mask."""
+    return masked(" ".join(body[:2000].decode("utf-8", "replace").split()))[:SHOWN]
 
 
 def masked(text: str) -> str:
@@ -131,9 +135,9 @@ def _fault_of_text(status: int, body: bytes, where: str) -> Fault:
     The two elements of an XML error are searched as text. Nothing is parsed, so no entity can expand.
     """
     if body[:1] != b"<":
-        plain = " ".join(body[:2000].decode("utf-8", "replace").split())[:SHOWN]
+        plain = _beginning(body)
         if plain.isprintable() and "\ufffd" not in plain and plain[:1] not in "{[":
-            return Fault(status, "", masked(plain), foreign=True)
+            return Fault(status, "", plain, foreign=True)
     message = _XML_MESSAGE.search(body[:20_000])
     if not message:
         sentence = f"{where} with a page instead of an explanation{_title(body)}."
